@@ -1,0 +1,12 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    exclude: process.env.BYO_TEST_LONG ? [] : ['test/long/**'],
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+    // Each file trains or spawns processes that use every core: files run one after the other.
+    fileParallelism: false,
+  },
+});
