@@ -1,0 +1,73 @@
+#!/usr/bin/env python3
+"""The best PyTorch configuration of a workload: runs its script over configurations, prints the fastest as JSON.
+
+    best.py w1 [--rounds 1] [options of the workload's script ...]
+
+Configurations: channels_last on and off (convolutional workloads), torch.compile on and off, 1 and 2 threads. Every
+run is a process of its own. A configuration that fails (torch.compile needs a C++ compiler) is listed with its error.
+The figure of a configuration is the median of its rounds' medians; rounds alternate over the configurations.
+"""
+
+import argparse
+import itertools
+import json
+import pathlib
+import statistics
+import subprocess
+import sys
+
+SCRIPTS = {
+    'w1': 'w1_byol_resnet18.py', 'w2': 'w2_byol_a.py', 'w3': 'w3_t_jepa.py',
+    'w4': 'w4_ddpm_unet.py', 'w5': 'w5_td3_bc.py', 'w6': 'w6_bmg.py',
+}
+CONVOLUTIONAL = ('w1', 'w2', 'w4')
+
+
+def configurations(workload):
+    """The options to try, as lists of arguments."""
+    layouts = [[], ['--channels-last']] if workload in CONVOLUTIONAL else [[]]
+    threads = [['--threads', '2'], ['--threads', '1']]
+    return [sum(parts, []) for parts in itertools.product(layouts, [[], ['--compile']], threads)]
+
+
+def run(workload, options):
+    """What the workload's script printed, or {'error': its last line}."""
+    script = pathlib.Path(__file__).parent / SCRIPTS[workload]
+    done = subprocess.run([sys.executable, str(script), *options], capture_output=True, text=True)
+    if done.returncode == 0:
+        return json.loads(done.stdout)
+    return {'error': (done.stderr.strip().splitlines() or [f'exit status {done.returncode}'])[-1]}
+
+
+def summary(options, results):
+    """One configuration over its rounds."""
+    failed = next((result['error'] for result in results if 'error' in result), None)
+    if failed:
+        return {'options': ' '.join(options), 'error': failed}
+    return {
+        'options': ' '.join(options),
+        'median_ms': round(statistics.median(result['median_ms'] for result in results), 3),
+        'min_ms': min(result['min_ms'] for result in results),
+        'max_rss_mb': max(result['max_rss_mb'] for result in results),
+        'losses': results[0]['losses'],
+        'torch': results[0]['torch'],
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
+    parser.add_argument('workload', choices=SCRIPTS)
+    parser.add_argument('--rounds', type=int, default=1)
+    args, passed_on = parser.parse_known_args()
+    options = configurations(args.workload)
+    rounds = [[run(args.workload, [*passed_on, *option]) for option in options] for _ in range(args.rounds)]
+    tried = [summary(option, results) for option, results in zip(options, zip(*rounds))]
+    working = [entry for entry in tried if 'error' not in entry]
+    if not working:
+        raise SystemExit(f'{args.workload}: no configuration ran; the first one failed with: {tried[0]["error"]}')
+    best = min(working, key=lambda entry: entry['median_ms'])
+    print(json.dumps({'workload': args.workload.upper(), 'best': best, 'tried': tried}))
+
+
+if __name__ == '__main__':
+    main()

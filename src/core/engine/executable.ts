@@ -1,0 +1,265 @@
+import koffi from 'koffi';
+import { STORAGE, sizeOf, type NdArray, type TypedArray } from '../array.js';
+import { ByoError, InputError } from '../errors.js';
+import { inputName, type Program, type StateSlot, type Tensor } from '../graph/index.js';
+import { encodeModel, onnxType } from './onnx/proto.js';
+import { lower, valueName } from './onnx/lower.js';
+import type { Provider } from './onnx/builder.js';
+import { physicalCores, PROVIDER_NAME, type Device } from './device.js';
+import { OrtError, runtime, type Pointer, type Runtime } from './ort.js';
+
+export interface CompileOptions {
+  readonly device?: Device;
+  /** Threads of one operator; physical cores where left out. */
+  readonly threads?: number;
+  /** Fail where a node would leave the device (used by tests of GPU providers). */
+  readonly strictDevice?: boolean;
+  /** Prefix of the profile that ONNX Runtime writes when the executable is disposed. */
+  readonly profile?: string;
+}
+
+/** A program ready to run. State stays on the device from one run to the next. */
+export interface Executable {
+  readonly device: Provider;
+  /** Runs once: feeds `inputs` by name, advances the state, returns the outputs (arrays reused by the next run). */
+  run(inputs: Readonly<Record<string, NdArray>>): Promise<Record<string, NdArray>>;
+  /** Sets state by name; names that the program does not have are ignored. Throws InputError for a wrong shape. */
+  setState(values: ReadonlyMap<string, NdArray>): void;
+  /** A copy of the state. */
+  getState(): Map<string, NdArray>;
+  dispose(): void;
+}
+
+/** Compiles for the first device that works: `auto` tries a GPU and falls back to the CPU. */
+export function compile(program: Program, options: CompileOptions = {}): Executable {
+  const device = options.device ?? 'cpu';
+  if (device !== 'auto') return new OrtExecutable(program, device, options);
+  for (const provider of ['cuda', 'webgpu'] as const) {
+    if (!runtime().providers.includes(PROVIDER_NAME[provider])) continue;
+    try {
+      return new OrtExecutable(program, provider, options);
+    } catch (error) {
+      if (!(error instanceof ByoError)) throw error;
+    }
+  }
+  return new OrtExecutable(program, 'cpu', options);
+}
+
+/** An array bound to a value of the graph. The typed array is held here: the library only knows its address. */
+interface Bound {
+  readonly array: NdArray;
+  readonly value: Pointer;
+}
+
+interface StateBuffers {
+  readonly slot: StateSlot;
+  /** Read and written in turn; one buffer where the program only reads the slot. */
+  readonly values: readonly Pointer[];
+  readonly arrays: readonly NdArray[];
+}
+
+class OrtExecutable implements Executable {
+  private readonly ort: Runtime = runtime();
+  private readonly session: Pointer;
+  private readonly runOptions: Pointer;
+  /** One binding per direction of the ping-pong: never one buffer as input and output of the same run. */
+  private readonly bindings: Pointer[] = [];
+  private readonly inputs = new Map<string, Bound>();
+  private readonly outputs = new Map<string, Bound>();
+  private readonly state = new Map<string, StateBuffers>();
+  private readonly owned: (() => void)[] = [];
+  private readonly cpuMemory: Pointer;
+  private turn = 0;
+  private running = false;
+
+  constructor(program: Program, readonly device: Provider, options: CompileOptions) {
+    const { ort } = this;
+    const { model, reads } = lower(program, device);
+    try {
+      this.session = this.createSession(encodeModel(model), options);
+      this.runOptions = this.own('ReleaseRunOptions', ort.create('CreateRunOptions'));
+      const [ARENA_ALLOCATOR, MEMORY_DEFAULT] = [1, 0];
+      this.cpuMemory = this.own('ReleaseMemoryInfo', ort.create('CreateCpuMemoryInfo', ARENA_ALLOCATOR, MEMORY_DEFAULT));
+      this.bindings = [0, 1].map(() => this.own('ReleaseIoBinding', ort.create('CreateIoBinding', this.session)));
+      this.bind(program, reads);
+    } catch (error) {
+      this.dispose();
+      throw error;
+    }
+  }
+
+  private createSession(model: Uint8Array, { threads, strictDevice, profile }: CompileOptions): Pointer {
+    const { ort, device } = this;
+    const options = ort.create('CreateSessionOptions');
+    try {
+      const OPTIMIZATION_DISABLED = 0; // the graph arrives simplified, and optimising it costs more than it gains
+      ort.call('SetSessionGraphOptimizationLevel', options, OPTIMIZATION_DISABLED);
+      ort.call('DisableMemPattern', options); // the planner takes 40 % more memory and is no faster
+      ort.call('SetIntraOpNumThreads', options, threads ?? physicalCores());
+      ort.call('AddSessionConfigEntry', options, 'session.force_spinning_stop', '1'); // idle sessions leave the cores alone
+      if (strictDevice) ort.call('AddSessionConfigEntry', options, 'session.disable_cpu_ep_fallback', '1');
+      if (profile) ort.call('EnableProfiling', options, profile);
+      if (device !== 'cpu') this.appendProvider(options);
+      const session = ort.create('CreateSessionFromArray', ort.env, model, model.length, options);
+      this.owned.push(() => {
+        if (profile) {
+          const ALLOCATOR = ort.create('CreateAllocator', session, this.cpuMemory);
+          ort.create('SessionEndProfiling', session, ALLOCATOR);
+        }
+        ort.release('ReleaseSession', session);
+      });
+      return session;
+    } catch (error) {
+      if (error instanceof OrtError && /webgpu adapter|no supported adapters/i.test(error.message)) {
+        throw new ByoError('device webgpu: no GPU adapter was found; install a Vulkan driver, or use --device cpu');
+      }
+      throw error;
+    } finally {
+      ort.release('ReleaseSessionOptions', options);
+    }
+  }
+
+  private appendProvider(options: Pointer): void {
+    const { ort, device } = this;
+    if (!ort.providers.includes(PROVIDER_NAME[device])) {
+      throw new ByoError(device === 'cuda'
+        ? `device cuda: this ONNX Runtime (${ort.version}) has no CUDA provider; the manual says how to add it, or use --device webgpu`
+        : `device ${device}: this ONNX Runtime (${ort.version}) was built without it; use --device cpu`);
+    }
+    ort.call('SessionOptionsAppendExecutionProvider', options, device === 'cuda' ? 'CUDA' : 'WebGPU', null, null, 0);
+  }
+
+  private bind(program: Program, reads: ReadonlySet<string>): void {
+    const { ort } = this;
+    for (const tensor of program.inputs) {
+      const name = valueName.input(inputName(tensor));
+      const bound = this.hostTensor(tensor);
+      this.inputs.set(inputName(tensor), bound);
+      if (reads.has(name)) for (const binding of this.bindings) ort.call('BindInput', binding, name, bound.value);
+    }
+    for (const [name, tensor] of program.outputs) {
+      const bound = this.hostTensor(tensor);
+      this.outputs.set(name, bound);
+      for (const binding of this.bindings) ort.call('BindOutput', binding, valueName.output(name), bound.value);
+    }
+    const allocator = this.device === 'cpu' || program.state.length === 0 ? undefined : this.deviceAllocator();
+    for (const slot of program.state) {
+      const copies = slot.next ? 2 : 1;
+      const bounds = Array.from({ length: copies }, () => this.stateTensor(slot.tensor, allocator));
+      const values = bounds.map(({ value }) => value);
+      this.state.set(slot.name, { slot, values, arrays: bounds.map(({ array }) => array) });
+      this.bindings.forEach((binding, turn) => {
+        if (reads.has(valueName.state(slot.name))) ort.call('BindInput', binding, valueName.state(slot.name), values[turn % copies]);
+        if (slot.next) ort.call('BindOutput', binding, valueName.next(slot.name), values[(turn + 1) % copies]);
+      });
+    }
+  }
+
+  /** A host array that the graph reads from or writes to. */
+  private hostTensor({ dtype, shape }: Tensor): Bound {
+    const array: NdArray = { dtype, shape, data: new STORAGE[dtype](sizeOf(shape)) };
+    return { array, value: this.wrap(array) };
+  }
+
+  private wrap(array: NdArray): Pointer {
+    // An empty array has no address; the runtime wants one all the same.
+    const data = array.data.length ? array.data : new STORAGE[array.dtype](1);
+    const value = this.ort.create('CreateTensorWithDataAsOrtValue', this.cpuMemory, data, array.data.byteLength,
+      BigInt64Array.from(array.shape, BigInt), array.shape.length, onnxType(array.dtype));
+    this.owned.push(() => {
+      this.ort.release('ReleaseValue', value);
+      void data; // referenced until here
+    });
+    return value;
+  }
+
+  private stateTensor(tensor: Tensor, allocator: Pointer | undefined): Bound {
+    const host = this.hostTensor(tensor);
+    if (!allocator) return host;
+    const value = this.own('ReleaseValue', this.ort.create('CreateTensorAsOrtValue', allocator,
+      BigInt64Array.from(tensor.shape, BigInt), tensor.rank, onnxType(tensor.dtype)));
+    return { array: host.array, value };
+  }
+
+  private deviceAllocator(): Pointer {
+    const [DEVICE_ALLOCATOR, DEVICE_ID, MEMORY_DEFAULT] = [0, 0, 0];
+    const name = this.device === 'cuda' ? 'Cuda' : 'WebGPU_Buffer';
+    const info = this.own('ReleaseMemoryInfo',
+      this.ort.create('CreateMemoryInfo', name, DEVICE_ALLOCATOR, DEVICE_ID, MEMORY_DEFAULT));
+    return this.own('ReleaseAllocator', this.ort.create('CreateAllocator', this.session, info));
+  }
+
+  async run(inputs: Readonly<Record<string, NdArray>>): Promise<Record<string, NdArray>> {
+    if (this.running) throw new Error('an executable runs one step at a time; await the previous run');
+    for (const [name, bound] of this.inputs) {
+      const value = inputs[name];
+      if (!value) throw new Error(`input ${name} was not given`);
+      fill(bound.array, value, `input ${name}`);
+    }
+    this.running = true;
+    try {
+      await this.ort.callAsync('RunWithBinding', this.session, this.runOptions, this.bindings[this.turn]);
+      if (this.device !== 'cpu') this.ort.call('SynchronizeBoundOutputs', this.bindings[this.turn]);
+    } finally {
+      this.running = false;
+    }
+    this.turn = 1 - this.turn;
+    return Object.fromEntries([...this.outputs].map(([name, { array }]) => [name, array]));
+  }
+
+  setState(values: ReadonlyMap<string, NdArray>): void {
+    for (const [name, { arrays, values: tensors }] of this.state) {
+      const value = values.get(name);
+      if (!value) continue;
+      const current = this.turn % tensors.length;
+      fill(arrays[current]!, value, name);
+      if (this.device !== 'cpu') this.copy(this.hostValue(name, current), tensors[current]!);
+    }
+  }
+
+  getState(): Map<string, NdArray> {
+    return new Map([...this.state].map(([name, { arrays, values }]) => {
+      const current = this.turn % values.length;
+      if (this.device !== 'cpu') this.copy(values[current]!, this.hostValue(name, current));
+      const { dtype, shape, data } = arrays[current]!;
+      return [name, { dtype, shape, data: data.slice() as TypedArray }];
+    }));
+  }
+
+  /** The host side of a device tensor, wrapped the first time it is asked for. */
+  private hostValue(name: string, index: number): Pointer {
+    const key = `${name} ${index}`;
+    let value = this.hostValues.get(key);
+    if (value === undefined) this.hostValues.set(key, value = this.wrap(this.state.get(name)!.arrays[index]!));
+    return value;
+  }
+  private readonly hostValues = new Map<string, Pointer>();
+
+  private copy(from: Pointer, to: Pointer): void {
+    this.ort.call('CopyTensors', this.ort.env, koffi.as([from], 'void **'), koffi.as([to], 'void **'), null, 1);
+  }
+
+  private own(release: Parameters<Runtime['release']>[0], pointer: Pointer): Pointer {
+    this.owned.push(() => this.ort.release(release, pointer));
+    return pointer;
+  }
+
+  dispose(): void {
+    for (const free of this.owned.splice(0).reverse()) free();
+  }
+}
+
+/** Copies `value` into a bound array of the same dtype and shape; a number of elements that differs is an error. */
+function fill(target: NdArray, value: NdArray, name: string): void {
+  if (value.shape.length !== target.shape.length || value.shape.some((n, i) => n !== target.shape[i])) {
+    throw new InputError(`${name} has shape [${value.shape}], but [${target.shape}] is expected`);
+  }
+  if (value.data === target.data) return;
+  if (value.dtype === target.dtype) {
+    (target.data as Float32Array).set(value.data as Float32Array);
+  } else if (value.data instanceof BigInt64Array || value.data instanceof BigUint64Array) {
+    for (let i = 0; i < value.data.length; i++) target.data[i] = Number(value.data[i]);
+  } else {
+    (target.data as Float32Array).set(value.data);
+  }
+}

@@ -1,0 +1,131 @@
+import { int32 } from '../../array.js';
+import type { ConvAttrs, Tensor } from '../../graph/index.js';
+import type { OnnxBuilder } from './builder.js';
+import * as winograd from './winograd.js';
+
+/**
+ * Convolutions and their gradients in ONNX. Which lowering is fastest depends on the shape; the rules come from
+ * measurements (bench/RESULTS.md, "lowerings"). On a GPU the plain operators are used throughout.
+ */
+
+type Extents = readonly [number, number, number, number];
+const extents = (t: Tensor): Extents => t.shape as unknown as Extents;
+
+const convAttributes = ({ stride, padding, dilation, groups }: ConvAttrs) => ({
+  strides: [stride, stride], pads: [padding, padding, padding, padding], dilations: [dilation, dilation], group: groups,
+});
+
+const attrsOf = (t: Tensor): ConvAttrs => t.attrs as unknown as ConvAttrs;
+
+export function emitConv(t: Tensor, [x, w]: readonly string[], b: OnnxBuilder): string {
+  const [image, filter] = t.inputs as [Tensor, Tensor];
+  if (winograd.pays(b, attrsOf(t), image.shape, filter.shape)) return winograd.forward(b, x!, w!, image.shape, filter.shape);
+  return b.op('Conv', [x!, w!], { kernel_shape: filter.shape.slice(2), ...convAttributes(attrsOf(t)) });
+}
+
+export function emitConvInputGrad(t: Tensor, [dy, w]: readonly string[], b: OnnxBuilder): string {
+  const [, filter] = t.inputs as [Tensor, Tensor];
+  const attrs = attrsOf(t);
+  const { stride, padding, dilation, groups } = attrs;
+  const [k, , kh, kw] = extents(filter);
+  if (winograd.pays(b, attrs, t.shape, filter.shape)) return winograd.inputGrad(b, dy!, w!, t.shape, filter.shape);
+
+  // A stride-1 transposed convolution is a convolution with rotated filters, which runs up to twice as fast.
+  const depthwise = groups === k && filter.shape[1] === 1;
+  const rotatable = stride === 1 && (groups === 1 || depthwise) && kh === kw && dilation * (kh - 1) >= padding;
+  if (rotatable) {
+    const rotated = kh === 1 ? w! : b.slice(w!, [-1, -1], [-kh - 1, -kw - 1], [2, 3], [-1, -1]);
+    const filters = depthwise ? rotated : b.transpose(rotated, [1, 0, 2, 3]);
+    const full = dilation * (kh - 1) - padding;
+    return b.op('Conv', [dy!, filters], { kernel_shape: [kh, kw], ...convAttributes({ ...attrs, padding: full }) });
+  }
+  const lost = [2, 3].map((axis) => {
+    const extent = (t.inputs[0]!.shape[axis]! - 1) * stride - 2 * padding + dilation * (filter.shape[axis]! - 1) + 1;
+    return t.shape[axis]! - extent;
+  });
+  return b.op('ConvTranspose', [dy!, w!], { kernel_shape: [kh, kw], ...convAttributes(attrs), output_padding: lost });
+}
+
+export function emitConvFilterGrad(t: Tensor, [x, dy]: readonly string[], b: OnnxBuilder): string {
+  const [image, gradient] = t.inputs as [Tensor, Tensor];
+  const attrs = attrsOf(t);
+  const [k, perGroup, kh, kw] = extents(t);
+  if (winograd.pays(b, attrs, image.shape, t.shape)) return winograd.filterGrad(b, x!, dy!, image.shape, t.shape);
+
+  // Few input channels make rows of a few floats: the columns are gathered by slices instead.
+  if (attrs.groups > 1 || perGroup < 16) return filterGradBySlices(t, x!, dy!, b);
+
+  const [n, c] = extents(image);
+  const [, , oh, ow] = extents(gradient);
+  const pixels = n * oh * ow;
+  const columns = kh === 1 && attrs.stride === 1 && attrs.padding === 0
+    ? b.reshape(channelsLast(b, x!), [pixels, c])
+    : b.reshape(im2col(b, x!, image.shape as Extents, [oh, ow], [kh, kw], attrs), [pixels, kh * kw * c]);
+  const gradients = b.reshape(channelsLast(b, dy!), [pixels, k]);
+  const product = b.matmul(gradients, columns, true, false, [2, 2]);
+  return b.transpose(b.reshape(product, [k, kh, kw, c]), [0, 3, 1, 2]);
+}
+
+/** x [N, C, H, W] with channels last; made once per value. */
+export const channelsLast = (b: OnnxBuilder, x: string): string =>
+  b.once(`channelsLast ${x}`, () => b.transpose(x, [0, 2, 3, 1]));
+
+/**
+ * The patch under each output pixel as a row: [N, OH*OW, kh*kw, C], by one Gather over pixels, whose copies are C floats
+ * long (Slice and Concat take up to three times as long on large maps).
+ */
+function im2col(
+  b: OnnxBuilder, x: string, [n, c, h, w]: Extents, [oh, ow]: readonly [number, number],
+  [kh, kw]: readonly [number, number], { stride, padding, dilation }: ConvAttrs,
+): string {
+  const pixels = paddedPixels(b, x, [n, c, h, w], padding, [padding, padding]);
+  const width = w + 2 * padding;
+  const indices = b.once(`im2col ${[h, w, oh, ow, kh, kw, stride, padding, dilation]}`, () => {
+    const data = new Int32Array(oh * ow * kh * kw);
+    let at = 0;
+    for (let y = 0; y < oh; y++) for (let z = 0; z < ow; z++) {
+      for (let i = 0; i < kh; i++) for (let j = 0; j < kw; j++) {
+        data[at++] = (y * stride + i * dilation) * width + z * stride + j * dilation;
+      }
+    }
+    return b.array(int32([oh * ow, kh * kw], data));
+  });
+  return b.op('Gather', [pixels, indices], { axis: 1 });
+}
+
+/** Rows of pixels with a frame of zeros: [N, (H + before + after) * (...), C]. */
+export function paddedPixels(
+  b: OnnxBuilder, x: string, [n, c, h, w]: Extents, before: number, [below, right]: readonly [number, number],
+): string {
+  return b.once(`paddedPixels ${x} ${before} ${below} ${right}`, () => {
+    const last = channelsLast(b, x);
+    const padded = before || below || right
+      ? b.op('Pad', [last, b.ints([0, before, before, 0, 0, below, right, 0])])
+      : last;
+    return b.reshape(padded, [n, (h + before + below) * (w + before + right), c]);
+  });
+}
+
+/** Filter gradient with a batch (and group) axis: columns from kh*kw strided slices, one product per image, summed. */
+function filterGradBySlices(t: Tensor, x: string, dy: string, b: OnnxBuilder): string {
+  const [image, gradient] = t.inputs as [Tensor, Tensor];
+  const { stride, padding, dilation, groups } = attrsOf(t);
+  const [n, , h, w] = extents(image);
+  const [k, perGroup, kh, kw] = extents(t);
+  const [, , oh, ow] = extents(gradient);
+  const frame = [0, 0, padding, padding];
+  const padded = padding ? b.op('Pad', [x, b.ints([...frame, ...frame])]) : x;
+  const grouped = b.reshape(padded, [n, groups, perGroup, h + 2 * padding, w + 2 * padding]);
+  const taps = Array.from({ length: kh * kw }, (_, tap) => {
+    const top = Math.floor(tap / kw) * dilation;
+    const left = (tap % kw) * dilation;
+    return b.slice(grouped, [top, left], [top + (oh - 1) * stride + 1, left + (ow - 1) * stride + 1], [3, 4], [stride, stride]);
+  });
+  const columns = taps.length === 1 ? taps[0]! : b.op('Concat', taps, { axis: 2 });
+  const product = b.matmul(
+    b.reshape(dy, [n, groups, k / groups, oh * ow]),
+    b.reshape(columns, [n, groups, kh * kw * perGroup, oh * ow]), false, true, [4, 4],
+  );
+  const summed = b.op('ReduceSum', [product, b.ints([0])], { keepdims: 0 });
+  return b.transpose(b.reshape(summed, [k, kh, kw, perGroup]), [0, 3, 1, 2]);
+}

@@ -1,0 +1,69 @@
+import { describeSite, inputName, liveNodes, type Program, type Tensor } from '../../graph/index.js';
+import { OnnxBuilder, type Provider } from './builder.js';
+import { emitters } from './emit.js';
+import type { OnnxModel, OnnxValue } from './proto.js';
+
+export interface Lowered {
+  readonly model: OnnxModel;
+  /** Program inputs and state slots that the graph really reads (an executor binds no others). */
+  readonly reads: ReadonlySet<string>;
+}
+
+/** Names of a program's values in the ONNX graph: apart from each other, and from the nodes' own. */
+export const valueName = {
+  input: (name: string): string => `in/${name}`,
+  state: (name: string): string => `state/${name}`,
+  next: (name: string): string => `next/${name}`,
+  output: (name: string): string => `out/${name}`,
+};
+
+/** A program as one ONNX graph for a provider. */
+export function lower(program: Program, provider: Provider): Lowered {
+  const b = new OnnxBuilder(provider);
+  const values = new Map<Tensor, string>();
+  for (const tensor of program.inputs) values.set(tensor, valueName.input(inputName(tensor)));
+  for (const { name, tensor } of program.state) values.set(tensor, valueName.state(name));
+
+  for (const tensor of liveNodes(program)) {
+    if (values.has(tensor)) continue;
+    const emit = emitters[tensor.op];
+    if (!emit) throw new Error(`no ONNX lowering for ${tensor.op}`);
+    b.for(tensor.site ? `${tensor.op}@${describeSite(tensor.site)}` : tensor.op);
+    const ins = tensor.op === 'withGradient' ? tensor.inputs.slice(0, 1) : tensor.inputs;
+    values.set(tensor, emit(tensor, ins.map((t) => values.get(t)!), b));
+  }
+
+  const outputs: OnnxValue[] = [];
+  const publish = (name: string, tensor: Tensor) => {
+    b.nodes.push({ type: 'Identity', name, inputs: [values.get(tensor)!], outputs: [name], attributes: {} });
+    outputs.push({ name, dtype: tensor.dtype, shape: tensor.shape });
+  };
+  for (const [name, tensor] of program.outputs) publish(valueName.output(name), tensor);
+  for (const { name, next } of program.state) if (next) publish(valueName.next(name), next);
+
+  const reads = new Set(b.nodes.flatMap((node) => node.inputs));
+  const inputs = [...values]
+    .filter(([tensor, name]) => tensor.op === 'input' && reads.has(name))
+    .map(([{ dtype, shape }, name]) => ({ name, dtype, shape }));
+  const nodes = renameResults(b, outputs);
+  return { model: { name: program.name, nodes, initializers: b.initializers, inputs, outputs }, reads };
+}
+
+/**
+ * Drops the Identity node behind an output where the value is made by a node and published once: the node then writes
+ * into the bound buffer itself.
+ */
+function renameResults(b: OnnxBuilder, outputs: readonly OnnxValue[]): OnnxModel['nodes'] {
+  const published = new Set(outputs.map(({ name }) => name));
+  const produced = new Set(b.nodes.flatMap((node) => (published.has(node.outputs[0]!) ? [] : node.outputs)));
+  const renamed = new Map<string, string>();
+  const kept = b.nodes.filter((node) => {
+    const [value] = node.inputs;
+    const [name] = node.outputs;
+    if (node.type !== 'Identity' || !published.has(name!) || !produced.has(value!) || renamed.has(value!)) return true;
+    renamed.set(value!, name!);
+    return false;
+  });
+  const rename = (value: string) => renamed.get(value) ?? value;
+  return kept.map((node) => ({ ...node, inputs: node.inputs.map(rename), outputs: node.outputs.map(rename) }));
+}

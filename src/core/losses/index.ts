@@ -1,0 +1,2 @@
+export * from './byol.js';
+export * from './cross-entropy.js';

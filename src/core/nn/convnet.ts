@@ -1,0 +1,23 @@
+import { globalAvgPool, maxPool2d, relu, type Tensor } from '../graph/index.js';
+import { conv2d } from './layers.js';
+import { normLayer, type NormOptions } from './norm.js';
+import type { Scope } from './scope.js';
+
+export interface ConvNetOptions extends NormOptions {
+  /** Blocks; each halves the resolution. */
+  readonly depth: 3 | 4;
+  /** Channels of the first block; each block doubles them. */
+  readonly width?: number;
+}
+
+/** Blocks of 3x3 convolution, normalisation, ReLU and 2x2 max-pool: images [N, 3, H, W] -> features [N, width 2^(depth-1)]. */
+export function convnet(scope: Scope, x: Tensor, options: ConvNetOptions): Tensor {
+  const { depth, width = 32, weightStandardization } = options;
+  const norm = normLayer(options);
+  for (let i = 0; i < depth; i++) {
+    const s = scope.at(`block${i + 1}`);
+    x = conv2d(s.at('conv'), x, width * 2 ** i, 3, { padding: 1, weightStandardization });
+    x = maxPool2d(relu(norm(s.at('norm'), x)), { size: 2 });
+  }
+  return globalAvgPool(x);
+}

@@ -1,0 +1,9 @@
+/** Layers and encoders: functions that ask a scope for their parameters. */
+export * from './scope.js';
+export * as init from './init.js';
+export * from './layers.js';
+export * from './norm.js';
+export * from './heads.js';
+export * from './resnet.js';
+export * from './convnet.js';
+export * from './transformer.js';

@@ -1,0 +1,3 @@
+export * from './optimizers.js';
+export * from './ema.js';
+export * from './schedules.js';

@@ -1,0 +1,121 @@
+import { InputError } from '../errors.js';
+import { requireLabels } from './labels.js';
+import {
+  forRowBlocks, javascript, type LinearAlgebra, type Matrix, type Matrix64, normalizeRows, squaredRowNorms, zeros,
+} from './matrix.js';
+
+export interface NeighbourOptions {
+  /** Neighbours per query (20). */
+  readonly k?: number;
+  /** `cosine` similarity or `euclidean` distance ('cosine'). */
+  readonly metric?: 'cosine' | 'euclidean';
+  /** The queries are the training rows themselves: leave row i out of its own neighbours (false). */
+  readonly leaveOneOut?: boolean;
+  readonly algebra?: LinearAlgebra;
+}
+
+/** The k nearest training rows of every query, nearest first; of equally near ones the lower index first. */
+export interface Neighbours {
+  readonly k: number;
+  readonly metric: 'cosine' | 'euclidean';
+  /** [queries, k] */
+  readonly indices: Int32Array;
+  /** [queries, k]: cosine similarities, or Euclidean distances. */
+  readonly values: Float64Array;
+}
+
+// A block of similarities takes 1024 x 4096 x 8 bytes = 32 MiB whatever the number of rows.
+const QUERY_BLOCK = 1024;
+const TRAIN_BLOCK = 4096;
+
+/**
+ * Exact nearest neighbours of `queries` [m, d] among `train` [n, d], block by block.
+ *
+ * @throws InputError where k is above the number of candidates or below 1, or the widths differ
+ */
+export function nearestNeighbours(train: Matrix, queries: Matrix, options: NeighbourOptions = {}): Neighbours {
+  const { k = 20, metric = 'cosine', leaveOneOut = false, algebra = javascript } = options;
+  const candidates = train.rows - (leaveOneOut ? 1 : 0);
+  if (!Number.isInteger(k) || k < 1 || k > candidates) {
+    throw new InputError(`k is ${k}, but it must be from 1 to ${candidates}, the number of rows to choose from`);
+  }
+  if (leaveOneOut && queries.rows !== train.rows) {
+    throw new InputError(`leave-one-out needs the training rows as queries, but there are ${queries.rows} queries ` +
+      `for ${train.rows} rows`);
+  }
+  const cosine = metric === 'cosine';
+  const indices = new Int32Array(queries.rows * k);
+  // Larger is nearer: the cosine, or minus the squared distance.
+  const nearness = new Float64Array(queries.rows * k).fill(-Infinity);
+  forRowBlocks(queries, QUERY_BLOCK, (queryRows, firstQuery) => {
+    const queryBlock = cosine ? normalizeRows(queryRows) : queryRows;
+    const queryNorms = squaredRowNorms(queryBlock);
+    forRowBlocks(train, TRAIN_BLOCK, (trainRows, firstTrain) => {
+      const trainBlock = cosine ? normalizeRows(trainRows) : trainRows;
+      const trainNorms = squaredRowNorms(trainBlock);
+      const products = algebra.multiplyTransposed(queryBlock, trainBlock);
+      for (let i = 0; i < queryBlock.rows; i++) {
+        const start = (firstQuery + i) * k;
+        const end = start + k;
+        const own = leaveOneOut ? firstQuery + i - firstTrain : -1;
+        for (let j = 0; j < trainBlock.rows; j++) {
+          const dot = products.data[i * trainBlock.rows + j];
+          const near = cosine ? dot : Math.min(0, 2 * dot - queryNorms[i] - trainNorms[j]);
+          if (near > nearness[end - 1] && j !== own) insert(indices, nearness, start, end, firstTrain + j, near);
+        }
+      }
+    });
+  });
+  const values = cosine ? nearness : nearness.map((negative) => Math.sqrt(-negative));
+  return { k, metric, indices, values };
+}
+
+/** Puts an entry in its place in the descending list [start, end), whose last entry drops out. */
+function insert(
+  indices: Int32Array, nearness: Float64Array, start: number, end: number, index: number, near: number,
+): void {
+  let place = end - 1;
+  for (; place > start && nearness[place - 1] < near; place--) {
+    nearness[place] = nearness[place - 1];
+    indices[place] = indices[place - 1];
+  }
+  nearness[place] = near;
+  indices[place] = index;
+}
+
+export interface VoteOptions {
+  /** Neighbours that vote, the nearest first (all that were found). */
+  readonly k?: number;
+  /** T in exp(similarity / T), cosine only (0.07). */
+  readonly temperature?: number;
+}
+
+/**
+ * The votes of the neighbours for each class: [queries, classes]. Cosine neighbours weigh exp(similarity / T) as in
+ * DINO, relative to the nearest one; Euclidean ones weigh 1 / (distance + 1e-5) as in solo-learn.
+ *
+ * @param labels of the training rows, from 0 to classes - 1
+ * @throws InputError for labels that are not classes, k above the neighbours found or a temperature not above 0
+ */
+export function voteNeighbours(
+  neighbours: Neighbours, labels: ArrayLike<number>, classes: number, options: VoteOptions = {},
+): Matrix64 {
+  const { k = neighbours.k, temperature = 0.07 } = options;
+  requireLabels(labels, labels.length, classes);
+  if (!(k >= 1 && k <= neighbours.k)) {
+    throw new InputError(`${k} neighbours should vote, but between 1 and ${neighbours.k} can`);
+  }
+  if (!(temperature > 0)) throw new InputError(`the temperature is ${temperature}, but it must be above 0`);
+  const { indices, values } = neighbours;
+  const votes = zeros(indices.length / neighbours.k, classes);
+  for (let i = 0; i < votes.rows; i++) {
+    const first = i * neighbours.k;
+    for (let at = first; at < first + k; at++) {
+      const weight = neighbours.metric === 'cosine'
+        ? Math.exp((values[at] - values[first]) / temperature)
+        : 1 / (values[at] + 1e-5);
+      votes.data[i * classes + labels[indices[at]]] += weight;
+    }
+  }
+  return votes;
+}

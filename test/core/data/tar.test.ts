@@ -1,0 +1,150 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import sharp from 'sharp';
+import { extract, pack } from 'tar-stream';
+import { describe, expect, it } from 'vitest';
+import { fileBytes } from '../../../src/core/data/bytes.js';
+import { expandBraces, readTar, tarFiles } from '../../../src/core/data/tar.js';
+import { firstPixels, messageOf, png, scratch } from './scratch.js';
+
+type Link = { name: string; type: 'symlink'; linkname: string };
+type Members = readonly (readonly [name: string | Link, bytes: Uint8Array | string])[];
+
+async function tarOf(members: Members): Promise<Buffer> {
+  const archive = pack();
+  for (const [name, bytes] of members) archive.entry(typeof name === 'string' ? { name } : name, Buffer.from(bytes));
+  archive.finalize();
+  const chunks: Buffer[] = [];
+  for await (const chunk of archive) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks);
+}
+
+const stream = (bytes: Uint8Array, step = 700) => ({
+  name: 'set.tar',
+  bytes: Readable.from((function* () {
+    for (let at = 0; at < bytes.length; at += step) yield bytes.subarray(at, at + step);
+  })()),
+});
+
+const grey = (level: number) => png([level, level, level]);
+
+describe('readTar', () => {
+  it('reads folders in archive order with the rules of folders', async () => {
+    const bytes = await tarOf([
+      ['./pets/train/dog/1.png', await grey(1)], ['./pets/notes.txt', 'text'], ['./pets/test/cat/2.png', await grey(2)],
+      ['./pets/train/cat/._3.png', 'resource fork'], [{ name: 'pets/link.png', type: 'symlink', linkname: 'x' }, ''],
+      ['./pets/train/cat/3.png', await grey(3)],
+    ]);
+    for (const archive of [stream(bytes), stream(gzipSync(bytes)), stream(bytes, 1)]) {
+      const set = await readTar([archive]);
+      expect(firstPixels(set.images).map(([red]) => red)).toEqual([1, 2, 3]);
+      expect(set.classes).toEqual(['cat', 'dog']);
+      expect([...set.labels!]).toEqual([1, 0, 0]);
+      expect([...set.split!]).toEqual([0, 2, 0]);
+      expect(set.skipped).toEqual([]);
+    }
+  });
+
+  it('reads WebDataset samples: labels in .cls or .json, before or after the image', async () => {
+    const bytes = await tarOf([
+      ['d/0.v1.cls', '7'], ['d/0.v1.png', await grey(1)],
+      ['d/1.png', await grey(2)], ['d/1.json', '{"caption": "x", "label": 3}'],
+      ['d/2.left.png', await grey(3)], ['d/2.right.png', await grey(4)], ['d/2.cls', '0\n'],
+    ]);
+    const set = await readTar([stream(bytes)]);
+    expect(firstPixels(set.images).map(([red]) => red)).toEqual([1, 2, 3, 4]);
+    expect([...set.labels!]).toEqual([7, 3, 0, 0]);
+    expect(set.classes).toBeUndefined();
+    expect((await readTar([stream(bytes)], { labels: false })).labels).toBeUndefined();
+  });
+
+  it('numbers class names, keeps splits, and leaves out images that cannot be decoded', async () => {
+    const set = await readTar([stream(await tarOf([
+      ['train/0.png', await grey(1)], ['train/0.cls', 'zebra'], ['train/1.png', 'no image'], ['train/1.cls', 'bee'],
+      ['test/2.png', await grey(3)], ['test/2.cls', 'ant'],
+    ]))]);
+    expect(set.classes).toEqual(['ant', 'bee', 'zebra']);
+    expect([...set.labels!]).toEqual([2, 0]);
+    expect([...set.split!]).toEqual([0, 2]);
+    expect(set.skipped.map(({ name }) => name)).toEqual(['train/1.png']);
+  });
+
+  it('limits evenly over classes', async () => {
+    const members = await Promise.all(['a/1', 'a/2', 'a/3', 'b/1'].map(async (name, i) =>
+      [`${name}.png`, await grey(i)] as const));
+    const set = await readTar([stream(await tarOf(members))], { limit: 2 });
+    expect(firstPixels(set.images).map(([red]) => red)).toEqual([0, 3]);
+  });
+
+  it('reads shards one after the other, each with samples of its own', async () => {
+    const folder = await scratch({
+      's-00.tar': await tarOf([['0.png', await grey(1)], ['0.cls', '1']]),
+      's-01.tar': await tarOf([['0.png', await grey(2)], ['0.cls', '2']]),
+    });
+    const set = await readTar(tarFiles(join(folder, 's-{00..01}.tar')));
+    expect([...set.labels!]).toEqual([1, 2]);
+    expect(await messageOf(readTar(tarFiles(join(folder, 's-{00..02}.tar'))))).toContain('s-02.tar: there is no such file');
+  });
+
+  it('refuses damaged archives, and archives without images or with half the labels', async () => {
+    const image = await grey(1);
+    const whole = await tarOf([['a/1.png', image], ['b/1.png', image]]);
+    expect(await messageOf(readTar([stream(whole.subarray(0, 600))]))).toMatch(/^set\.tar is not a whole tar archive/);
+    expect(await messageOf(readTar([stream(gzipSync(whole).subarray(0, 90))]))).toMatch(/^set\.tar is not a whole tar/);
+    expect(await messageOf(readTar([stream(Buffer.alloc(2000, 'x'))]))).toMatch(/^set\.tar is not a whole tar archive/);
+    expect(await messageOf(readTar([stream(await tarOf([['a.txt', 'x']]))]))).toContain('holds 1 file, but none is');
+    expect(await messageOf(readTar([stream(await tarOf([['a.png', image], ['a.cls', '1'], ['b.png', image]]))])))
+      .toContain('set.tar: b.png has no label');
+    expect(await messageOf(readTar([stream(await tarOf([['a.json', '{'], ['a.png', image]]))])))
+      .toContain('a.json is not valid JSON');
+  });
+});
+
+it('expandBraces keeps leading zeros and expands every range', () => {
+  expect(expandBraces('a-{008..011}.tar')).toEqual(['a-008.tar', 'a-009.tar', 'a-010.tar', 'a-011.tar']);
+  expect(expandBraces('{0..1}/{9..10}')).toEqual(['0/9', '0/10', '1/9', '1/10']);
+  expect(expandBraces('plain{x}.tar')).toEqual(['plain{x}.tar']);
+  expect(() => expandBraces('{3..1}.tar')).toThrow('runs backwards');
+});
+
+const cifar = fileURLToPath(new URL('../../../../shared/data/cifar10-12k.tar', import.meta.url));
+
+describe.skipIf(!existsSync(cifar))('12,000 photographs of CIFAR-10 (skipped where ../shared/data is missing)', () => {
+  it('reads all, and one image as sharp does', async () => {
+    const set = await readTar(tarFiles(cifar));
+    expect(set.images.shape).toEqual([12_000, 3, 32, 32]);
+    expect(set.classes).toHaveLength(10);
+    expect(set.classes?.[0]).toBe('airplane');
+    expect([0, 1, 2].map((split) => set.split!.filter((value) => value === split).length)).toEqual([10_000, 0, 2000]);
+    for (let label = 0; label < 10; label++) expect(set.labels!.filter((value) => value === label)).toHaveLength(1200);
+    expect(set.skipped).toEqual([]);
+
+    const at = 4321;
+    const { name, bytes } = await memberAt(at);
+    expect(name).toContain(`/${set.classes![set.labels![at]]}/`);
+    const { channels } = await sharp(bytes).stats();
+    const own = set.images.data.subarray(at * 3072, (at + 1) * 3072);
+    const means = [0, 1, 2].map((c) => own.subarray(c * 1024, (c + 1) * 1024).reduce((a, b) => a + b, 0) / 1024);
+    channels.forEach(({ mean }, c) => expect(means[c]).toBeCloseTo(mean, 6));
+  });
+
+  /** The image at a position of the archive, found without the reader under test. */
+  async function memberAt(position: number): Promise<{ name: string; bytes: Buffer }> {
+    const unpack = extract();
+    Readable.from(fileBytes(cifar)).pipe(unpack);
+    let seen = 0;
+    for await (const entry of unpack) {
+      const isImage = entry.header.name.endsWith('.jpg');
+      if (isImage && seen++ === position) {
+        const chunks: Buffer[] = [];
+        for await (const chunk of entry) chunks.push(chunk as Buffer);
+        return { name: entry.header.name, bytes: Buffer.concat(chunks) };
+      }
+      entry.resume();
+    }
+    throw new Error(`the archive holds ${seen} images only`);
+  }
+});
