@@ -13,8 +13,9 @@ grayscale, blur, solarise; values in [0, 1], clipped after every step. Fixed her
 - Solarise after the blur; x -> 1 - x where x >= threshold.
 
 Each case: {name, image (uint8, [3, height, width]), size, crop [y0, x0, height, width], parameters, steps}, steps being
-[{op, output}] with the image [3, size, size] behind each step, to 9 significant digits. A null parameter means that the
-step is left out. hue is a fraction of the full turn, the other jitters as in section 3.3 of the paper's appendix B.
+[{op, output}] with the image [3, size, size] behind each step, to 9 significant digits. A null parameter means that its
+step is left out. Brightness is added; contrast scales around each channel's mean; saturation scales S of HSV; hue is
+added to H, in full turns.
 """
 
 import json
@@ -130,7 +131,7 @@ def augmentation(parameters, crop, size):
         yield 'solarise', lambda image: solarise(image, parameters['solariseThreshold'])
 
 
-def test_image(name, height, width):
+def synthetic_image(name, height, width):
     """Coloured gradients with noise: smooth areas, edges and saturated pixels, from the case's name."""
     rng = np.random.default_rng(zlib.crc32(name.encode()))
     y, x = np.mgrid[:height, :width] / max(height, width)
@@ -144,7 +145,7 @@ def stored(array):
 
 
 def case(name, image_size, crop, size, flip=False, order=(), gray=False, sigma=None, threshold=None, **jitter):
-    pixels = test_image(name, *image_size)
+    pixels = synthetic_image(name, *image_size)
     parameters = {
         'flip': flip, 'order': list(order), **{key: jitter.get(key) for key in JITTER},
         'grayscale': gray, 'blurSigma': sigma, 'solariseThreshold': threshold,

@@ -74,7 +74,8 @@ export async function decodeImages(
   const stride = channels * first.height * first.width;
   const data = new Uint8Array(planes.length * stride);
   planes.forEach((image, i) => data.set(image.data, i * stride));
-  return { images: { dtype: 'uint8', shape: [planes.length, channels, first.height, first.width], data }, kept, skipped };
+  const shape = [planes.length, channels, first.height, first.width];
+  return { images: { dtype: 'uint8', shape, data }, kept, skipped };
 }
 
 /** Brings images of one size, as the array formats hold them, to the size and channels that the options ask for. */

@@ -7,3 +7,4 @@ export * from './heads.js';
 export * from './resnet.js';
 export * from './convnet.js';
 export * from './transformer.js';
+export * from './encoders.js';

@@ -70,6 +70,8 @@ describe('readTar', () => {
     expect([...set.labels!]).toEqual([2, 0]);
     expect([...set.split!]).toEqual([0, 2]);
     expect(set.skipped.map(({ name }) => name)).toEqual(['train/1.png']);
+    const bad = stream(await tarOf([['a.png', 'no image'], ['b.png', await grey(1)]]));
+    expect(await messageOf(readTar([bad], { strict: true }))).toContain('set.tar: a.png cannot be decoded');
   });
 
   it('limits evenly over classes', async () => {

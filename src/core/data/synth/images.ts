@@ -111,11 +111,11 @@ export function synthImages(options: SynthImagesOptions): ImageSet {
 /** Draws one image into `out` [3, size, size]. Lengths are in halves of the image: it spans -1 to 1. */
 function draw(name: string, size: number, random: Stream, out: Uint8Array): void {
   const figure = FIGURES[name](random);
-  const radius = random.between(0.42, 0.8);
+  const radius = random.between(0.5, 0.8);
   const centreX = random.between(-1, 1) * (0.95 - radius);
   const centreY = random.between(-1, 1) * (0.95 - radius);
   const angle = random.between(0, 2 * Math.PI);
-  const stretch = Math.exp(random.between(-0.2, 0.2));
+  const stretch = Math.exp(random.between(-0.15, 0.15));
   const [cos, sin] = [Math.cos(angle) / radius, Math.sin(angle) / radius];
 
   const [front, back] = contrastingColours(random);
@@ -125,7 +125,7 @@ function draw(name: string, size: number, random: Stream, out: Uint8Array): void
   const lightAngle = random.between(0, 2 * Math.PI);
   const light = random.between(0, 0.3);
   const [lightX, lightY] = [light * Math.cos(lightAngle), light * Math.sin(lightAngle)];
-  const noise = random.normal(3 * size * size, 0, random.between(2, 14));
+  const noise = random.normal(3 * size * size, 0, random.between(1, 8));
 
   const pixel = 2 / size;
   const area = size * size;
@@ -136,8 +136,8 @@ function draw(name: string, size: number, random: Stream, out: Uint8Array): void
       const u = (cos * (x - centreX) + sin * (y - centreY)) * stretch;
       const v = (cos * (y - centreY) - sin * (x - centreX)) / stretch;
       const inside = coverage(radius * figure(u, v), pixel);
-      const frontShade = frontTexture(x, y);
-      const backShade = backTexture(x, y);
+      const frontShade = inside > 0 ? frontTexture(x, y) : 0;
+      const backShade = inside < 1 ? backTexture(x, y) : 0;
       const hidden = coverage(obstacle.distance(x, y), pixel);
       const lit = 1 + lightX * x + lightY * y;
       for (let channel = 0; channel < 3; channel++) {
@@ -145,7 +145,8 @@ function draw(name: string, size: number, random: Stream, out: Uint8Array): void
         const scene = ground + inside * (front[channel] + frontShade - ground);
         const seen = scene + hidden * (obstacle.colour[channel] - scene);
         const value = seen * lit + noise[channel * area + at];
-        out[channel * area + at] = Math.max(0, Math.min(255, Math.round(value)));
+        // Storing cuts the fraction off: adding a half rounds.
+        out[channel * area + at] = value < 0 ? 0 : value > 255 ? 255 : value + 0.5;
       }
     }
   }
@@ -159,17 +160,17 @@ function contrastingColours(random: Stream): [Float32Array, Float32Array] {
   for (;;) {
     const a = random.uniform(3, 30, 225);
     const b = random.uniform(3, 30, 225);
-    if (Math.hypot(a[0] - b[0], a[1] - b[1], a[2] - b[2]) > 80) return [a, b];
+    if (Math.hypot(a[0] - b[0], a[1] - b[1], a[2] - b[2]) > 110) return [a, b];
   }
 }
 
-/** A shading to add to a surface: a grating and two broad waves in random directions, up to about 40 grey levels. */
+/** A shading to add to a surface: a grating and two broad waves in random directions, up to about 30 grey levels. */
 function texture(random: Stream): (x: number, y: number) => number {
   const waves = [random.between(4, 16), random.between(1, 4), random.between(1, 4)].map((frequency, i) => {
     const angle = random.between(0, 2 * Math.PI);
     return {
       x: frequency * Math.cos(angle), y: frequency * Math.sin(angle), phase: random.between(0, 2 * Math.PI),
-      height: random.between(0, i === 0 ? 20 : 14),
+      height: random.between(0, i === 0 ? 12 : 10),
     };
   });
   return (x, y) => {
@@ -184,15 +185,15 @@ function drawObstacle(random: Stream): { distance: (x: number, y: number) => num
   const colour = random.uniform(3, 30, 225);
   const angle = random.between(0, 2 * Math.PI);
   const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
-  const offset = random.between(-0.6, 0.6);
-  const width = random.between(0.04, 0.16);
-  const reach = random.between(0, 0.9);
+  const offset = random.between(-0.8, 0.8);
+  const width = random.between(0.04, 0.12);
+  const reach = random.between(0.2, 1);
   if (random.next() < 0.5) {
     return {
       colour, distance: (x, y) => Math.max(Math.abs(cos * x + sin * y - offset) - width, reach - (cos * y - sin * x)),
     };
   }
-  return { colour, distance: (x, y) => length(x - reach * cos, y - reach * sin) - 0.15 - width };
+  return { colour, distance: (x, y) => length(x - reach * cos, y - reach * sin) - 0.1 - width };
 }
 
 /** Math.hypot guards against overflow, which takes ten times as long. */

@@ -1,0 +1,39 @@
+# byo: make demo shows it, make test checks it. Everything is installed from the npm registry.
+.PHONY: demo test test-long bench lint check build clean
+
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+BYO := node bin/byo.js
+
+node_modules/.installed: package.json package-lock.json .npmrc
+	npm ci
+	touch $@
+
+SOURCES := $(shell find src -name '*.ts')
+dist/.built: node_modules/.installed tsconfig.json tsconfig.build.json $(SOURCES)
+	tsc -p tsconfig.build.json
+	touch $@
+
+build: dist/.built
+
+demo: build
+	bash examples/demo.sh
+
+test: build
+	vitest run
+
+test-long: build
+	BYO_TEST_LONG=1 vitest run --dir test/long
+	bash bench/cifar10-byol.sh
+
+bench: build
+	tsc -p tsconfig.bench.json
+	node .build/bench/run.js
+
+lint: node_modules/.installed
+	eslint .
+
+check: node_modules/.installed
+	tsc -p tsconfig.json --noEmit
+
+clean:
+	rm -rf dist .build demo-out

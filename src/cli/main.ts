@@ -1,0 +1,85 @@
+import { readFileSync } from 'node:fs';
+import { ByoError, EXIT, UsageError } from '../core/errors.js';
+import { globalOptions } from './common.js';
+import type { Command } from './command.js';
+import { commandHelp, overview } from './help.js';
+import { suggestion, type OptionTable } from './options.js';
+import { registry } from './registry.js';
+import { watchSignals } from './signals.js';
+import { Terminal } from './terminal.js';
+
+export const version = (): string =>
+  (JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }).version;
+
+/** Runs one command line and ends the process with its exit code. */
+export async function main(argv: readonly string[]): Promise<void> {
+  process.stdout.on('error', quietOnClosedPipe);
+  process.stderr.on('error', quietOnClosedPipe);
+  const terminal = new Terminal({ quiet: false, verbose: false, progress: true, color: 'auto' });
+  try {
+    process.exitCode = await dispatch(argv);
+  } catch (error) {
+    process.exitCode = error instanceof ByoError ? error.exitCode : EXIT.failed;
+    const debug = argv.includes('--debug') || !(error instanceof ByoError);
+    terminal.error(debug && error instanceof Error ? error.stack ?? error.message : (error as Error).message);
+  }
+  const { cleanupTemporaries } = await import('../core/files/atomic.js');
+  cleanupTemporaries();
+}
+
+/** `byo ... | head -1` ends when head does, without a word. */
+function quietOnClosedPipe(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(EXIT.ok);
+}
+
+async function dispatch(argv: readonly string[]): Promise<number> {
+  const [first] = argv;
+  if (first === '--version' || first === '-V') {
+    process.stdout.write(`${version()}\n`);
+    return EXIT.ok;
+  }
+  if (first === undefined || first === '--help' || first === '-h') {
+    (first ? process.stdout : process.stderr).write(`${overview(registry)}\n`);
+    return first ? EXIT.ok : EXIT.usage;
+  }
+  if (first === 'help') return dispatch([...argv.slice(1), '--help']);
+
+  const names = registry.map(({ name }) => name);
+  const two = argv.slice(0, 2).join(' ');
+  const entry = registry.find(({ name }) => name === two) ?? registry.find(({ name }) => name === first);
+  if (!entry) {
+    const kinds = names.filter((name) => name.startsWith(`${first} `)).map((name) => name.slice(first.length + 1));
+    if (kinds.length === 0) {
+      const words = [...new Set(names.map((name) => name.split(' ')[0]!))];
+      throw new UsageError(`there is no command '${first}'${suggestion(first, words)}; byo --help lists them all`);
+    }
+    const kind = argv[1];
+    if (kind !== undefined && !kind.startsWith('-')) {
+      throw new UsageError(`byo ${first} has no '${kind}'${suggestion(kind, kinds)}; it has ${kinds.join(', ')}`);
+    }
+    const asked = kind === '--help' || kind === '-h';
+    (asked ? process.stdout : process.stderr).write(`${overview(registry, first)}\n`);
+    return asked ? EXIT.ok : EXIT.usage;
+  }
+  return runCommand(await entry.load(), argv.slice(entry.name.split(' ').length));
+}
+
+async function runCommand(command: Command, argv: readonly string[]): Promise<number> {
+  if (argv.includes('--help') || argv.includes('-h')) {
+    process.stdout.write(`${commandHelp(command)}\n`);
+    return EXIT.ok;
+  }
+  const [{ parseCommandLine }, { resolveOptions }] = await Promise.all([import('./parse.js'), import('./resolve.js')]);
+  const options: OptionTable = { ...command.options, ...globalOptions };
+  const { args, given } = parseCommandLine(command, options, argv);
+  const { values, origins } = await resolveOptions(options, given);
+  const terminal = new Terminal({
+    quiet: values.quiet === true, verbose: values.verbose === true, progress: values.progress === true, color: String(values.color),
+  });
+  const recorded = Object.fromEntries(
+    Object.entries(values).filter(([key, value]) => value !== undefined && !options[key]!.local));
+  const interruption = watchSignals(terminal);
+  await command.run({ command: command.name, version: version(), terminal, origins, recorded, interruption }, args, values as never);
+  return interruption.signal === undefined ? EXIT.ok : interruption.exitCode;
+}

@@ -1,0 +1,31 @@
+import type { Command } from './command.js';
+
+export const groups = ['Learn', 'Measure', 'Tools'] as const;
+
+/** A command as the overview shows it; its module is loaded only when it runs. */
+export interface Entry {
+  readonly name: string;
+  readonly summary: string;
+  readonly group: (typeof groups)[number];
+  load(): Promise<Command>;
+}
+
+/** Every command of byo. Adding one is adding its file and a line here. */
+export const registry: readonly Entry[] = [
+  { name: 'pretrain byol', group: 'Learn', summary: 'learn an image encoder without labels (BYOL)',
+    load: async () => (await import('../commands/pretrain/command.js')).pretrain((await import('../commands/pretrain/byol.js')).byol) },
+  { name: 'embed', group: 'Measure', summary: 'features of a model for a data set',
+    load: async () => (await import('../commands/embed.js')).embed },
+  { name: 'probe linear', group: 'Measure', summary: 'linear classification of features',
+    load: async () => (await import('../commands/probe/linear.js')).linear },
+  { name: 'probe knn', group: 'Measure', summary: 'nearest-neighbour classification of features',
+    load: async () => (await import('../commands/probe/knn.js')).knn },
+  { name: 'convert', group: 'Tools', summary: 'images in any format to a data set',
+    load: async () => (await import('../commands/convert.js')).convert },
+  { name: 'synth images', group: 'Tools', summary: 'draw a labelled set of shapes and textures',
+    load: async () => (await import('../commands/synth/images.js')).images },
+  { name: 'inspect', group: 'Tools', summary: 'what a tensor file is and how it was made',
+    load: async () => (await import('../commands/inspect.js')).inspect },
+  { name: 'doctor', group: 'Tools', summary: 'check this machine: versions, devices, a self-test',
+    load: async () => (await import('../commands/doctor.js')).doctor },
+];

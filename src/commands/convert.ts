@@ -1,0 +1,59 @@
+import { defineCommand } from '../cli/command.js';
+import { outputOptions } from '../cli/common.js';
+import { choice, flag, integer } from '../cli/options.js';
+import { readImageSet } from '../core/data/convert.js';
+import { datasetArtifact } from '../core/data/dataset.js';
+import { digestOf, writeArtifact } from '../core/files/artifact.js';
+import { bytesOf } from '../core/array.js';
+import { checkOutput } from '../core/files/streams.js';
+import { UsageError } from '../core/errors.js';
+
+const options = {
+  size: integer({ min: 1, help: 'side of the square images in pixels; as stored where left out' }),
+  fit: choice({ choices: ['cover', 'contain', 'fill'], default: 'cover', help: 'crop the middle, pad, or stretch to the square' }),
+  channels: choice({ choices: ['1', '3'], help: 'grey or RGB; as stored where left out' }),
+  labels: flag({ default: true, help: 'leave out the labels' }),
+  limit: integer({ min: 1, help: 'at most this many images of each split, evenly over the classes' }),
+  strict: flag({ local: true, help: 'stop at the first image that cannot be decoded instead of skipping it' }),
+  ...outputOptions,
+} as const;
+
+export const convert = defineCommand({
+  name: 'convert',
+  summary: 'images in any format to a data set',
+  description: 'Reads image folders (class = folder name; train, validation and test folders become splits), lists of files, tar '
+    + 'archives and WebDataset shards, CIFAR-10/100, STL-10 and MNIST/IDX binaries, and .npy or .npz arrays. The format is '
+    + 'recognised; a prefix such as cifar10:DIR or tar:FILE says it.',
+  examples: [
+    ['byo convert photos/ --size 96 -o photos.st', 'a folder of images, or of one folder per class'],
+    ['byo convert cifar-10-batches-bin/ -o cifar.st', 'CIFAR binaries, with their train and test splits'],
+    ["byo convert 'shards-{000..009}.tar' --size 64 | byo pretrain byol -o encoder.st", 'WebDataset shards, into a pipeline'],
+  ],
+  arguments: [{ name: 'source', optional: true, help: 'folder, file or archive; a tar archive on standard input where left out' }],
+  options,
+  async run(context, [source = '-'], o) {
+    if (source === '-' && process.stdin.isTTY) throw new UsageError('convert needs a source: byo convert FOLDER, or an archive on standard input');
+    await checkOutput(o.output, { force: o.force });
+    const { terminal } = context;
+    const progress = await terminal.progress('convert', 0, 'images');
+    const set = await readImageSet(source, {
+      size: o.size, fit: o.fit, labels: o.labels, limit: o.limit, strict: o.strict,
+      ...(o.channels && { channels: Number(o.channels) as 1 | 3 }),
+      onProgress: (done, total) => progress.update(done, {}, total),
+    });
+    progress.stop();
+    for (const { name, reason } of set.skipped.slice(0, 10)) terminal.warn(`skipped ${name}: ${reason}`);
+    if (set.skipped.length > 10) terminal.warn(`skipped ${set.skipped.length - 10} more images`);
+    const [count, channels, height, width] = set.images.shape;
+    terminal.info(`${count} images of ${channels}x${height}x${width}${set.classes ? `, ${set.classes.length} classes` : set.labels ? '' : ', no labels'}`);
+    const artifact = datasetArtifact(set);
+    await writeArtifact(o.output, {
+      ...artifact,
+      recipe: {
+        command: 'convert', options: context.recorded, version: context.version,
+        // The source's own bytes differ by format and order of files; what matters is what was decoded.
+        inputs: [{ role: 'images', digest: digestOf([...artifact.tensors.values()].map(bytesOf)) }],
+      },
+    }, { force: o.force });
+  },
+});

@@ -1,0 +1,90 @@
+import { defineCommand } from '../cli/command.js';
+import { computeOptions, outputOptions, seedOption } from '../cli/common.js';
+import { flag, integer, text } from '../cli/options.js';
+import { ndarray, type NdArray } from '../core/array.js';
+import { imageSetOf } from '../core/data/dataset.js';
+import { parseDevice } from '../core/engine/index.js';
+import { InputError, UsageError } from '../core/errors.js';
+import { asInput, readArtifact, writeArtifact, type Artifact } from '../core/files/artifact.js';
+import { checkOutput, nameOf } from '../core/files/streams.js';
+import { embedImages, untrainedWeights, type ImageEncoder } from '../core/train/index.js';
+
+const options = {
+  model: text({ short: 'm', placeholder: 'file', local: true, help: 'model whose encoder to use; standard input where left out and --data is given' }),
+  data: text({ placeholder: 'file', local: true, help: 'data set to embed, where the model comes from standard input' }),
+  batch: integer({ default: 64, min: 1, local: true, help: 'images at a time' }),
+  untrained: flag({ help: "the model's encoder with random weights instead (a baseline; see --seed)" }),
+  pixels: flag({ help: 'the pixels themselves as features (a baseline; takes no model)' }),
+  target: flag({ help: "the target network's encoder instead of the online one" }),
+  ...outputOptions, ...computeOptions, ...seedOption,
+} as const;
+
+export const embed = defineCommand({
+  name: 'embed',
+  summary: 'features of a model for every example of a data set',
+  description: 'Writes pooled features (before any projector) with the labels and splits of the data set. The encoder runs in '
+    + 'evaluation mode: running statistics, no dropout, no augmentation.',
+  examples: [
+    ['byo embed --model encoder.st photos.st -o features.st', 'features of a data set'],
+    ['byo pretrain byol photos.st | byo embed --data test.st | byo probe linear', 'the model from the pipe'],
+    ['byo embed --model encoder.st --untrained photos.st -o random.st', 'the same encoder before training, to compare with'],
+  ],
+  arguments: [{ name: 'data', optional: true, help: 'data set; standard input where left out' }],
+  options,
+  async run(context, [argument], o) {
+    if (argument !== undefined && o.data !== undefined) throw new UsageError(`two data sets were given, ${argument} and --data ${o.data}; give one`);
+    const source = argument ?? o.data ?? '-';
+    const modelSource = o.model ?? (source === '-' ? undefined : '-');
+    if (o.pixels && o.model) throw new UsageError('--pixels takes no model; leave --model out');
+    if (!o.pixels && modelSource === undefined) throw new UsageError('embed needs a model: --model FILE, or --data FILE with the model on standard input');
+    await checkOutput(o.output, { force: o.force });
+
+    const model = o.pixels ? undefined : await readArtifact(modelSource!, { kind: 'model' });
+    const data = await readArtifact(source, { kind: 'dataset' });
+    const set = imageSetOf(data, nameOf(source));
+    const count = set.images.shape[0]!;
+    const progress = await context.terminal.progress('embed', count, 'images');
+    const compute = { batch: o.batch, device: parseDevice(o.device), threads: o.threads, onProgress: (n: number) => progress.update(n) };
+    let features: NdArray;
+    if (!model) {
+      features = pixelFeatures(set.images);
+    } else {
+      const encoder = encoderOf(model, nameOf(modelSource!));
+      const weights = o.untrained
+        ? await untrainedWeights(encoder, set.images, o.seed, compute)
+        : encoderWeights(model, o.target, nameOf(modelSource!));
+      features = await embedImages(encoder, weights, set.images, compute);
+    }
+    progress.stop();
+
+    const tensors = new Map([['features', features]]);
+    for (const name of ['labels', 'split']) if (data.tensors.has(name)) tensors.set(name, data.tensors.get(name)!);
+    const { classes } = set;
+    await writeArtifact(o.output, {
+      kind: 'embeddings', schema: 1, tensors, meta: { ...(classes && { classes }) },
+      recipe: {
+        command: 'embed', options: context.recorded, seed: o.seed, version: context.version,
+        inputs: [...(model ? [asInput('model', model, modelSource)] : []), asInput('data', data, source)],
+      },
+    }, { force: o.force });
+  },
+});
+
+/** The image encoder that a model file describes; throws InputError where it describes none. */
+export function encoderOf({ meta }: Artifact, source: string): ImageEncoder {
+  const { encoder, input } = meta as Partial<ImageEncoder>;
+  if (!encoder || !input) throw new InputError(`${source} holds a model without an image encoder; byo pretrain makes image encoders`);
+  return { encoder, input };
+}
+
+function encoderWeights({ tensors }: Artifact, target: boolean, source: string): Map<string, NdArray> {
+  const prefix = target ? 'target.encoder.' : 'encoder.';
+  const found = [...tensors].filter(([name]) => name.startsWith(prefix));
+  if (found.length === 0) throw new InputError(`${source} has no tensors ${prefix}*${target ? '; it keeps no target network' : ''}`);
+  return new Map(found.map(([name, value]) => [name.replace(/^target\./, ''), value]));
+}
+
+function pixelFeatures(images: NdArray<Uint8Array>): NdArray {
+  const [count] = images.shape as [number];
+  return ndarray('float32', [count, images.data.length / count], Float32Array.from(images.data, (v) => v / 255));
+}

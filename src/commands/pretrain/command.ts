@@ -1,0 +1,54 @@
+import { defineCommand, type Command } from '../../cli/command.js';
+import { computeOptions, outputOptions, seedOption, trainingOptions } from '../../cli/common.js';
+import type { Context } from '../../cli/context.js';
+import { kebab, type OptionTable, type Values } from '../../cli/options.js';
+import { imageSetOf, withoutTest } from '../../core/data/dataset.js';
+import { asInput, readArtifact, writeArtifact, type Recipe } from '../../core/files/artifact.js';
+import { checkOutput, nameOf } from '../../core/files/streams.js';
+import { runTraining } from '../training.js';
+import type { PretrainMethod } from './method.js';
+
+const shared = { ...outputOptions, ...computeOptions, ...seedOption, ...trainingOptions };
+
+/** `byo pretrain METHOD`: reads a data set, trains, writes a model. */
+export function pretrain<T extends OptionTable>(method: PretrainMethod<T>): Command {
+  const { name, summary, description, paper, examples } = method;
+  return defineCommand({
+    name: `pretrain ${name}`, summary, description, paper, examples,
+    arguments: [{ name: 'data', optional: true, help: 'data set of images; standard input where left out' }],
+    options: { ...method.options, ...shared } as OptionTable,
+    run: (context, [source = '-'], values) => run(method, context, source, values as unknown as Values<T & typeof shared>),
+  });
+}
+
+async function run<T extends OptionTable>(
+  method: PretrainMethod<T>, context: Context, source: string, given: Values<T & typeof shared>,
+): Promise<void> {
+  const common = given as unknown as Values<typeof shared>;
+  await checkOutput(common.output, { force: common.force });
+  const data = await readArtifact(source, { kind: 'dataset' });
+  const images = withoutTest(imageSetOf(data, nameOf(source)));
+  const options = applyPreset(method, context, given, () => method.choosePreset(images));
+  const pretraining = method.setup(images, options as Values<T>, common.seed);
+
+  const recorded = Object.fromEntries(Object.keys(context.recorded).map((key) => [key, options[key as keyof typeof options]]));
+  const recipe: Recipe = {
+    command: context.command, options: recorded, seed: common.seed, version: context.version, inputs: [asInput('data', data, source)],
+  };
+  const state = await runTraining(context, pretraining, common, recipe);
+  if (!state) return;
+  const { meta, tensors } = pretraining.model(state);
+  await writeArtifact(common.output, { kind: 'model', schema: 1, recipe, meta, tensors }, { force: common.force });
+}
+
+/** Fills in a preset's values wherever the user (or a file, or a variable) gave none. */
+function applyPreset<T extends OptionTable, V extends Values<T>>(
+  method: PretrainMethod<T>, { terminal, origins }: Context, values: V, choose: () => string,
+): V {
+  if (!('preset' in method.options)) return values;
+  const asked = (values as unknown as { preset: string }).preset;
+  const name = asked === 'auto' ? choose() : asked;
+  const preset = Object.entries(method.presets[name] ?? {}).filter(([key]) => origins[key] === 'default');
+  terminal.detail(`preset ${name}: ${preset.map(([key, value]) => `${kebab(key)} ${String(value)}`).join(', ')}`);
+  return { ...values, ...Object.fromEntries(preset), preset: name };
+}

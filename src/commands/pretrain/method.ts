@@ -1,0 +1,33 @@
+import type { OptionTable, Values } from '../../cli/options.js';
+import type { ImageSet } from '../../core/data/images.js';
+import type { Artifact } from '../../core/files/artifact.js';
+import type { Job, State } from '../../core/train/index.js';
+
+/** A pretraining run that a method has set up. */
+export interface Pretraining extends Job {
+  readonly stepsPerEpoch: number;
+  /** Examples that one step sees, for throughput. */
+  readonly examplesPerStep: number;
+  /** The model file's tensors and meta. */
+  model(state: State): Pick<Artifact, 'meta' | 'tensors'>;
+}
+
+/**
+ * A pretraining method: its options, and how it sets up a run on images. Nothing about files, progress or devices; those are
+ * the command's.
+ */
+export interface PretrainMethod<T extends OptionTable> {
+  readonly name: string;
+  readonly summary: string;
+  readonly description: string;
+  readonly paper: string;
+  readonly examples: readonly (readonly [command: string, does: string])[];
+  readonly options: T;
+  /** Sets of option values by name; what the user gives goes before a preset, a preset before the defaults. */
+  readonly presets: Readonly<Record<string, Partial<Values<T>>>>;
+  /** The preset for a data set where the user names none. */
+  choosePreset(images: ImageSet): string;
+  setup(images: ImageSet, options: Values<T>, seed: number): Pretraining;
+  /** Augmented views of a few images, [views, B, C, H, W] in [0, 1], for a look at what the method sees. */
+  preview?(images: ImageSet, options: Values<T>, seed: number): Promise<import('../../core/array.js').NdArray<Float32Array>>;
+}

@@ -1,0 +1,102 @@
+import { rm } from 'node:fs/promises';
+import { trainingOptions, computeOptions, outputOptions, seedOption } from '../cli/common.js';
+import type { Context } from '../cli/context.js';
+import type { Values } from '../cli/options.js';
+import { stopAtSteps } from '../cli/signals.js';
+import { existsSync } from 'node:fs';
+import { parseDevice } from '../core/engine/index.js';
+import { InputError } from '../core/errors.js';
+import { readArtifact, writeArtifact, type Recipe } from '../core/files/artifact.js';
+import { canonicalJson } from '../core/files/json.js';
+import { train, type State, type StepReport } from '../core/train/index.js';
+import { openLog } from '../core/train/log.js';
+import type { Pretraining } from './pretrain/method.js';
+
+const shared = { ...outputOptions, ...computeOptions, ...seedOption, ...trainingOptions };
+type Options = Values<typeof shared>;
+
+/**
+ * Trains with everything that surrounds it at the command line: progress, log, checkpoints, resumption, signals. Returns the final
+ * state, or undefined where a signal ended the run (its checkpoint is saved).
+ */
+export async function runTraining(
+  context: Context, job: Pick<Pretraining, 'program' | 'steps' | 'feeds' | 'stepsPerEpoch' | 'examplesPerStep'>,
+  options: Options, recipe: Recipe,
+): Promise<State | undefined> {
+  const { terminal, interruption } = context;
+  const checkpoint = options.checkpoint ?? (isFile(options.output) ? `${options.output}.ckpt` : undefined);
+  const resume = options.resume && checkpoint && existsSync(checkpoint) ? await readCheckpoint(checkpoint, recipe) : undefined;
+  if (options.resume && !resume) terminal.info(`no checkpoint to resume from${checkpoint ? ` at ${checkpoint}` : ''}; starting anew`);
+  if (resume) terminal.info(`resuming at step ${resume.step} of ${job.steps}`);
+
+  const log = options.log ? await openLog(options.log, resume?.step ?? 0) : undefined;
+  const progress = await terminal.progress(context.command, job.steps, 'steps');
+  let lastSave = performance.now();
+  stopAtSteps();
+  try {
+    const { state, done } = await train(job, {
+      seed: options.seed, device: parseDevice(options.device), threads: options.threads, ...(resume && { resume }),
+      onStep: (report) => {
+        progress.update(report.done, shownValues(report, job));
+        if (log && (report.done % options.logEvery === 0 || report.done === job.steps)) log.write(logLine(report, job));
+      },
+      shouldStop: () => interruption.signal !== undefined,
+      shouldSave: () => checkpoint !== undefined && options.checkpointEvery > 0
+        && performance.now() - lastSave > options.checkpointEvery * 1000,
+      save: async (saved, step) => {
+        if (!checkpoint) return;
+        await writeArtifact(checkpoint, { kind: 'checkpoint', schema: 1, recipe, meta: { step }, tensors: saved }, { force: true });
+        lastSave = performance.now();
+      },
+    });
+    progress.stop();
+    if (done < job.steps) {
+      terminal.info(checkpoint
+        ? `stopped after step ${done} of ${job.steps}; the state is in ${checkpoint}, --resume goes on from it`
+        : `stopped after step ${done} of ${job.steps}; nothing is kept, since the output is a stream (--checkpoint FILE keeps the state)`);
+      return undefined;
+    }
+    // The result is about to be written; an interrupted run's state has no use any more.
+    if (checkpoint) await rm(checkpoint, { force: true });
+    return state;
+  } finally {
+    progress.stop();
+    await log?.close();
+  }
+}
+
+const isFile = (output: string): boolean => output !== '-' && !output.startsWith('/dev/');
+
+/** A checkpoint's state and step; throws InputError where it belongs to another run. */
+async function readCheckpoint(path: string, recipe: Recipe): Promise<{ state: State; step: number }> {
+  const { recipe: made, meta, tensors } = await readArtifact(path, { kind: 'checkpoint' });
+  const changed = made ? difference(made, recipe) : 'it records no recipe';
+  if (changed) throw new InputError(`checkpoint ${path} belongs to another run: ${changed}; remove it, or give the same options`);
+  if (typeof meta.step !== 'number') throw new InputError(`checkpoint ${path} names no step; remove it`);
+  return { state: tensors, step: meta.step };
+}
+
+function difference(then: Recipe, now: Recipe): string | undefined {
+  if (then.command !== now.command) return `it was made by byo ${then.command}`;
+  const digests = ({ inputs }: Recipe) => inputs.map(({ digest }) => digest).join();
+  if (digests(then) !== digests(now)) return 'its data are different';
+  for (const key of new Set([...Object.keys(then.options), ...Object.keys(now.options)])) {
+    const [before, after] = [then.options[key], now.options[key]].map((value) => canonicalJson(value ?? null));
+    if (before !== after) return `${key} was ${before}, and now is ${after}`;
+  }
+  return then.version === now.version ? undefined : `it was made by version ${then.version}`;
+}
+
+const shownValues = ({ done, metrics }: StepReport, { stepsPerEpoch }: { stepsPerEpoch: number }): Record<string, number | string> => ({
+  epoch: (done / stepsPerEpoch).toFixed(1), ...metrics,
+});
+
+function logLine(
+  { done, metrics, schedule, computeMs, waitMs }: StepReport, job: Pick<Pretraining, 'stepsPerEpoch' | 'examplesPerStep'>,
+): Record<string, number> {
+  return {
+    step: done, epoch: done / job.stepsPerEpoch, ...metrics, ...schedule,
+    examplesPerSecond: job.examplesPerStep / (computeMs / 1000), computeMs, waitMs,
+    memoryMb: process.memoryUsage.rss() / 2 ** 20,
+  };
+}

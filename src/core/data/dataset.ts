@@ -1,0 +1,56 @@
+import { ndarray, type NdArray } from '../array.js';
+import { InputError } from '../errors.js';
+import type { Artifact } from '../files/artifact.js';
+import { imagesAt, SPLIT, type ImageSet } from './images.js';
+
+/** Image sets as artifacts of kind `dataset`: `images` uint8 [N, C, H, W], `labels` int32 [N], `split` uint8 [N]. */
+export function datasetArtifact(set: ImageSet): Omit<Artifact, 'recipe'> {
+  const { images, labels, classes, split } = set;
+  const tensors = new Map<string, NdArray>([['images', images]]);
+  if (labels) tensors.set('labels', ndarray('int32', [labels.length], labels));
+  if (split) tensors.set('split', ndarray('uint8', [split.length], split));
+  return { kind: 'dataset', schema: 1, meta: { modality: 'image', ...(classes && { classes }) }, tensors };
+}
+
+/** The image set in an artifact; throws InputError that names what is missing or misshapen. */
+export function imageSetOf(artifact: Artifact, source: string): ImageSet {
+  const images = artifact.tensors.get('images');
+  if (!images) throw new InputError(`${source} has no tensor 'images'; byo convert makes data sets of images`);
+  if (images.dtype !== 'uint8' || images.shape.length !== 4 || ![1, 3].includes(images.shape[1]!)) {
+    throw new InputError(`${source}: images are ${images.dtype} [${images.shape}], but uint8 [N, 1 or 3, H, W] is expected`);
+  }
+  const count = images.shape[0]!;
+  if (count === 0) throw new InputError(`${source} holds no images`);
+  const labels = vector(artifact, 'labels', count, source);
+  const split = vector(artifact, 'split', count, source);
+  const { classes } = artifact.meta;
+  return {
+    images: images as NdArray<Uint8Array>,
+    ...(labels && { labels: Int32Array.from(labels.data as Int32Array, Number) }),
+    ...(split && { split: split.data as Uint8Array }),
+    ...(Array.isArray(classes) && { classes: classes.map(String) }),
+    skipped: [],
+  };
+}
+
+/** A tensor of one entry per example, if the artifact has it. */
+export function vector({ tensors }: Artifact, name: string, count: number, source: string): NdArray | undefined {
+  const found = tensors.get(name);
+  if (found && (found.shape.length !== 1 || found.shape[0] !== count)) {
+    throw new InputError(`${source}: ${name} is [${found.shape}], but one for each of ${count} examples is expected`);
+  }
+  return found;
+}
+
+/** The part of a set that methods may learn from: everything that is not marked as test. */
+export function withoutTest(set: ImageSet): ImageSet {
+  const { split, labels } = set;
+  if (!split || !split.includes(SPLIT.test)) return set;
+  const kept = [...split.keys()].filter((i) => split[i] !== SPLIT.test);
+  return {
+    ...set,
+    images: imagesAt(set.images, kept),
+    ...(labels && { labels: Int32Array.from(kept, (i) => labels[i]!) }),
+    split: Uint8Array.from(kept, (i) => split[i]!),
+  };
+}

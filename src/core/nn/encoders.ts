@@ -1,0 +1,34 @@
+import type { Tensor } from '../graph/index.js';
+import { convnet } from './convnet.js';
+import type { NormKind } from './norm.js';
+import { resnet } from './resnet.js';
+import type { Scope } from './scope.js';
+
+export const ENCODERS = ['resnet18', 'resnet34', 'resnet50', 'convnet3', 'convnet4'] as const;
+export type EncoderName = (typeof ENCODERS)[number];
+export const STEMS = ['imagenet', 'cifar', 'stl'] as const;
+
+/** All that is needed to build an encoder again; stored with every model. */
+export interface EncoderSpec {
+  readonly name: EncoderName;
+  /** Channels of the first stage. */
+  readonly width: number;
+  /** First layers of a ResNet. */
+  readonly stem?: (typeof STEMS)[number];
+  readonly norm?: NormKind;
+  readonly groups?: number;
+  readonly weightStandardization?: boolean;
+  /** Dropout after residual blocks. */
+  readonly dropout?: number;
+}
+
+/** Images [N, C, H, W] -> pooled features [N, D]. */
+export function encode(spec: EncoderSpec, scope: Scope, images: Tensor): Tensor {
+  switch (spec.name) {
+    case 'resnet18': return resnet(scope, images, { ...spec, depth: 18 });
+    case 'resnet34': return resnet(scope, images, { ...spec, depth: 34 });
+    case 'resnet50': return resnet(scope, images, { ...spec, depth: 50 });
+    case 'convnet3': return convnet(scope, images, { ...spec, depth: 3 });
+    case 'convnet4': return convnet(scope, images, { ...spec, depth: 4 });
+  }
+}

@@ -1,0 +1,103 @@
+import { ndarray, type NdArray } from '../array.js';
+import { normalize } from '../data/augment/index.js';
+import { gatherImages } from '../data/batches.js';
+import { compile, type CompileOptions } from '../engine/index.js';
+import { InputError } from '../errors.js';
+import { input } from '../graph/index.js';
+import { encode, initialState, stepProgram, type EncoderSpec, type Scope } from '../nn/index.js';
+import type { State } from './train.js';
+
+/** What a trained image encoder expects and is; the `meta` of model files. */
+export interface ImageEncoder {
+  readonly encoder: EncoderSpec;
+  readonly input: ImageInput;
+}
+
+export interface ImageInput {
+  readonly channels: number;
+  /** Pixels per side that the encoder was trained on. */
+  readonly size: number;
+  /** Per channel, subtracted from and dividing images in [0, 1]. */
+  readonly mean: readonly number[];
+  readonly std: readonly number[];
+}
+
+export interface EmbedOptions extends CompileOptions {
+  readonly batch?: number;
+  readonly onProgress?: (done: number) => void;
+}
+
+/** Pooled features float32 [N, D] of uint8 images [N, C, H, W], in evaluation mode (running statistics, no dropout). */
+export async function embedImages(
+  model: ImageEncoder, weights: State, images: NdArray<Uint8Array>, options: EmbedOptions = {},
+): Promise<NdArray<Float32Array>> {
+  const count = images.shape[0]!;
+  checkInput(model.input, images);
+  const batch = Math.min(options.batch ?? 64, count);
+  const program = encoderProgram(model, [batch, ...images.shape.slice(1)], false);
+  for (const [name, { tensor }] of program.variables) {
+    const value = weights.get(name);
+    if (!value) throw new InputError(`the model has no tensor ${name}, which a ${model.encoder.name} needs`);
+    if (value.shape.join() !== tensor.shape.join()) {
+      throw new InputError(`the model's ${name} is [${value.shape}], but this ${model.encoder.name} needs [${tensor.shape}]`);
+    }
+  }
+  const executable = compile(program, options);
+  try {
+    executable.setState(weights);
+    let features: Float32Array | undefined;
+    let width = 0;
+    for (let start = 0; start < count; start += batch) {
+      // The last batch is filled up with its first image; those rows are not read.
+      const indices = Array.from({ length: batch }, (_, i) => (start + i < count ? start + i : start));
+      const { features: rows } = await executable.run({ images: gatherImages(images, indices) });
+      width = rows!.shape[1]!;
+      features ??= new Float32Array(count * width);
+      features.set((rows!.data as Float32Array).subarray(0, Math.min(batch, count - start) * width), start * width);
+      options.onProgress?.(Math.min(count, start + batch));
+    }
+    return ndarray('float32', [count, width], features!);
+  } finally {
+    executable.dispose();
+  }
+}
+
+/**
+ * Weights of the same encoder before any training, with running statistics measured on the data: the baseline that a trained
+ * encoder has to beat.
+ */
+export async function untrainedWeights(
+  model: ImageEncoder, images: NdArray<Uint8Array>, seed: number, options: EmbedOptions = {},
+): Promise<State> {
+  const count = images.shape[0]!;
+  const batch = Math.min(options.batch ?? 64, count);
+  const program = encoderProgram(model, [batch, ...images.shape.slice(1)], true);
+  const executable = compile(program, options);
+  try {
+    executable.setState(initialState(program, seed));
+    const PASSES = 50; // at a momentum of 0.1 the start has a weight of 0.5 % left
+    for (let k = 0; k < PASSES; k++) {
+      const indices = Array.from({ length: batch }, (_, i) => (k * batch + i) % count);
+      await executable.run({ images: gatherImages(images, indices) });
+    }
+    return executable.getState();
+  } finally {
+    executable.dispose();
+  }
+}
+
+function encoderProgram(model: ImageEncoder, shape: readonly number[], training: boolean) {
+  return stepProgram('embed', (root: Scope) => ({
+    features: encode(model.encoder, root.at('encoder'), normalize(input('images', shape), model.input)),
+  }), { training });
+}
+
+function checkInput({ channels, size }: ImageInput, images: NdArray): void {
+  const [, c, h, w] = images.shape;
+  if (c !== channels) {
+    throw new InputError(`the model takes images of ${channels} channels, but these have ${c}; byo convert --channels ${channels} makes them fit`);
+  }
+  if (Math.min(h!, w!) < size / 4) {
+    throw new InputError(`the model was trained on ${size}x${size} images, but these are ${h}x${w}; byo convert --size ${size} makes them fit`);
+  }
+}
