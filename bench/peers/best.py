@@ -33,6 +33,7 @@ def configurations(workload):
 def run(workload, options):
     """What the workload's script printed, or {'error': its last line}."""
     script = pathlib.Path(__file__).parent / SCRIPTS[workload]
+    print(script.name, *options, file=sys.stderr, flush=True)
     done = subprocess.run([sys.executable, str(script), *options], capture_output=True, text=True)
     if done.returncode == 0:
         return json.loads(done.stdout)

@@ -107,7 +107,14 @@ def load_state(model, file):
     missing, unexpected = model.load_state_dict(load_file(file), strict=False)
     missing = set(missing) & {name for name, _ in model.named_parameters()}
     if missing or unexpected:
-        raise SystemExit(f'{file}: parameters missing: {sorted(missing)}; names unknown: {sorted(unexpected)}')
+        raise SystemExit(f'{file} does not fit this workload (see the names at the top of its script): '
+                         f'{some(missing)} missing, {some(unexpected)} unknown')
+
+
+def some(names):
+    """Up to three of the names, for a message."""
+    listed = ', '.join(sorted(names)[:3]) or 'nothing'
+    return listed + (f' and {len(names) - 3} more' if len(names) > 3 else '')
 
 
 def load_inputs(expected, file):
