@@ -102,10 +102,7 @@ class OrtExecutable implements Executable {
       if (device !== 'cpu') this.appendProvider(options);
       const session = ort.create('CreateSessionFromArray', ort.env, model, model.length, options);
       this.owned.push(() => {
-        if (profile) {
-          const ALLOCATOR = ort.create('CreateAllocator', session, this.cpuMemory);
-          ort.create('SessionEndProfiling', session, ALLOCATOR);
-        }
+        if (profile) ort.create('SessionEndProfiling', session, ort.create('GetAllocatorWithDefaultOptions'));
         ort.release('ReleaseSession', session);
       });
       return session;

@@ -26,6 +26,7 @@ const FUNCTIONS = {
   CreateTensorWithDataAsOrtValue: [49, 'void *', 'void *, void *, size_t, const int64_t *, size_t, int, _Out_ void **'],
   CreateMemoryInfo: [68, 'void *', 'const char *, int, int, int, _Out_ void **'],
   CreateCpuMemoryInfo: [69, 'void *', 'int, int, _Out_ void **'],
+  GetAllocatorWithDefaultOptions: [78, 'void *', '_Out_ void **'],
   ReleaseStatus: [93, 'void', 'void *'],
   ReleaseMemoryInfo: [94, 'void', 'void *'],
   ReleaseSession: [95, 'void', 'void *'],

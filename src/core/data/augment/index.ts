@@ -6,4 +6,3 @@ export {
 } from './plan.js';
 export { augment, IMAGENET_STATISTICS, normalize, type ChannelStatistics } from './augment.js';
 export type { JitterKind, JitterStep } from './jitter.js';
-export { blurRadius } from './resample.js';
