@@ -39,6 +39,15 @@ describe('crops', () => {
     expect(ksUniform(small.map(({ crop }) => crop.top / (1000 - crop.height)), 0, 1)).toBeLessThan(2);
   });
 
+  it('reach both edges equally often', () => {
+    const large = { ...WEAK, crop: { scale: [0.56, 0.57], ratio: [1, 1] } } as const; // 3 x 3 of 4 x 4 pixels
+    const crops = draw(large, 'edges', { ...dims, height: 4, width: 4 }).map(({ crop }) => crop);
+    for (const side of ['top', 'left'] as const) {
+      expect(new Set(crops.map((crop) => crop[side]))).toEqual(new Set([0, 1]));
+      expect(Math.abs(share(crops, (crop) => crop[side] === 1) - 0.5)).toBeLessThan(margin(0.5));
+    }
+  });
+
   it.each([[100, 100], [30, 70], [5, 3], [1, 1], [1, 50]])('lie within images of %i x %i', (height, width) => {
     for (const { crop } of draw(WEAK, 'within', { ...dims, batch: 500, height, width })) {
       expect(crop.height).toBeGreaterThanOrEqual(1);
