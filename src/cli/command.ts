@@ -7,6 +7,8 @@ export interface ArgumentSpec {
   /** Left out: standard input, or what the help says. */
   readonly optional?: boolean;
   readonly variadic?: boolean;
+  /** The words that it may be, for completion. */
+  readonly choices?: readonly string[];
 }
 
 /** A command as data, and what it does. Everything a person can be told about it is here. */
@@ -21,6 +23,10 @@ export interface Command<T extends OptionTable = OptionTable> {
   readonly examples: readonly (readonly [command: string, does: string])[];
   readonly arguments: readonly ArgumentSpec[];
   readonly options: T;
+  /** Values of options by the names that its `preset` option takes. */
+  readonly presets?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  /** Its arguments are a command line of byo's: everything from the first argument on goes through as it is. */
+  readonly takesCommandLine?: boolean;
   run(context: Context, args: readonly string[], options: Values<T>): Promise<void>;
 }
 

@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
-import { ByoError, EXIT, UsageError } from '../core/errors.js';
+import { ByoError, EXIT } from '../core/errors.js';
 import { globalOptions } from './common.js';
 import type { Command } from './command.js';
 import { commandHelp, overview } from './help.js';
-import { suggestion, type OptionTable } from './options.js';
+import { kindsOf, lookup } from './lookup.js';
+import type { OptionTable } from './options.js';
 import { registry } from './registry.js';
 import { watchSignals } from './signals.js';
 import { Terminal } from './terminal.js';
@@ -45,24 +46,15 @@ async function dispatch(argv: readonly string[]): Promise<number> {
   }
   if (first === 'help') return dispatch([...argv.slice(1), '--help']);
 
-  const names = registry.map(({ name }) => name);
-  const two = argv.slice(0, 2).join(' ');
-  const entry = registry.find(({ name }) => name === two) ?? registry.find(({ name }) => name === first);
-  if (!entry) {
-    const kinds = names.filter((name) => name.startsWith(`${first} `)).map((name) => name.slice(first.length + 1));
-    if (kinds.length === 0) {
-      const words = [...new Set(names.map((name) => name.split(' ')[0]!))];
-      throw new UsageError(`there is no command '${first}'${suggestion(first, words)}; byo --help lists them all`);
-    }
-    const kind = argv[1];
-    if (kind !== undefined && !kind.startsWith('-')) {
-      throw new UsageError(`byo ${first} has no '${kind}'${suggestion(kind, kinds)}; it has ${kinds.join(', ')}`);
-    }
+  const [, kind] = argv;
+  const isFamily = kindsOf(first).length > 0 && !registry.some(({ name }) => name === first);
+  if (isFamily && (kind === undefined || kind.startsWith('-'))) {
     const asked = kind === '--help' || kind === '-h';
     (asked ? process.stdout : process.stderr).write(`${overview(registry, first)}\n`);
     return asked ? EXIT.ok : EXIT.usage;
   }
-  return runCommand(await entry.load(), argv.slice(entry.name.split(' ').length));
+  const { entry, rest } = lookup(argv);
+  return runCommand(await entry.load(), rest);
 }
 
 async function runCommand(command: Command, argv: readonly string[]): Promise<number> {
@@ -75,11 +67,13 @@ async function runCommand(command: Command, argv: readonly string[]): Promise<nu
   const { args, given } = parseCommandLine(command, options, argv);
   const { values, origins } = await resolveOptions(options, given);
   const terminal = new Terminal({
-    quiet: values.quiet === true, verbose: values.verbose === true, progress: values.progress === true, color: String(values.color),
+    quiet: values.quiet === true, verbose: values.verbose === true, progress: values.progress === true,
+    color: String(values.color),
   });
   const recorded = Object.fromEntries(
     Object.entries(values).filter(([key, value]) => value !== undefined && !options[key]!.local));
   const interruption = watchSignals(terminal);
-  await command.run({ command: command.name, version: version(), terminal, origins, recorded, interruption }, args, values as never);
+  const context = { command: command.name, version: version(), terminal, origins, recorded, interruption };
+  await command.run(context, args, values as never);
   return interruption.signal === undefined ? EXIT.ok : interruption.exitCode;
 }

@@ -14,6 +14,7 @@ export function parseCommandLine(command: Command, table: OptionTable, argv: rea
   const given: Record<string, OptionValue> = {};
   const parser = new Parser(`byo ${command.name}`).exitOverride().helpOption(false)
     .configureOutput({ writeErr: () => {}, writeOut: () => {} });
+  if (command.takesCommandLine) parser.passThroughOptions();
   for (const { name, optional, variadic } of command.arguments) {
     const word = variadic ? `${name}...` : name;
     parser.argument(optional ? `[${word}]` : `<${word}>`);

@@ -28,4 +28,12 @@ export const registry: readonly Entry[] = [
     load: async () => (await import('../commands/inspect.js')).inspect },
   { name: 'doctor', group: 'Tools', summary: 'check this machine: versions, devices, a self-test',
     load: async () => (await import('../commands/doctor.js')).doctor },
+  { name: 'methods', group: 'Tools', summary: 'the methods: what each needs, its paper and its defaults',
+    load: async () => (await import('../commands/methods.js')).methods },
+  { name: 'config show', group: 'Tools', summary: 'the values a command would run with, and where each comes from',
+    load: async () => (await import('../commands/config/show.js')).show },
+  { name: 'completion', group: 'Tools', summary: 'a completion script for bash, zsh or fish',
+    load: async () => (await import('../commands/completion.js')).completion },
+  { name: 'man', group: 'Tools', summary: 'the manual page of a command, for man',
+    load: async () => (await import('../commands/man.js')).man },
 ];

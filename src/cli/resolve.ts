@@ -14,7 +14,7 @@ export interface Resolved {
 
 /**
  * Options by precedence: command line, BYO_* variables, the --config file, ./byo.yaml, the user's file, the default. Names
- * in a --config file have to be the command's own; the other files may hold options of other commands.
+ * in a file that --config names have to be the command's own; the other files may hold options of other commands.
  */
 export async function resolveOptions(
   table: OptionTable, given: Readonly<Record<string, OptionValue>>, environment: NodeJS.ProcessEnv = process.env,
@@ -25,7 +25,7 @@ export async function resolveOptions(
     await readConfig('byo.yaml', { required: false }),
     await readConfig(userConfigPath(environment), { required: false }),
   ].filter((file) => file !== undefined);
-  if (typeof configPath === 'string') checkNames(files[0]!, table);
+  if (given.config !== undefined) checkNames(files[0]!, table);
 
   const values: Resolved['values'] = {};
   const origins: Resolved['origins'] = {};
