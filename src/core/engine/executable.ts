@@ -5,7 +5,7 @@ import { inputName, type Program, type StateSlot, type Tensor } from '../graph/i
 import { encodeModel, onnxType } from './onnx/proto.js';
 import { lower, valueName } from './onnx/lower.js';
 import type { Provider } from './onnx/builder.js';
-import { physicalCores, PROVIDER_NAME, type Device } from './device.js';
+import { hasGraphicsDriver, physicalCores, PROVIDER_NAME, type Device } from './device.js';
 import { OrtError, runtime, type Pointer, type Runtime } from './ort.js';
 
 export interface CompileOptions {
@@ -23,6 +23,8 @@ export interface Executable {
   readonly device: Provider;
   /** Runs once: feeds `inputs` by name, advances the state, returns the outputs (arrays reused by the next run). */
   run(inputs: Readonly<Record<string, NdArray>>): Promise<Record<string, NdArray>>;
+  /** The same on the JavaScript thread, for solvers that have nothing else to do meanwhile. */
+  runSync(inputs: Readonly<Record<string, NdArray>>): Record<string, NdArray>;
   /** Sets state by name; names that the program does not have are ignored. Throws InputError for a wrong shape. */
   setState(values: ReadonlyMap<string, NdArray>): void;
   /** A copy of the state. */
@@ -65,6 +67,8 @@ class OrtExecutable implements Executable {
   /** One binding per direction of the ping-pong: never one buffer as input and output of the same run. */
   private readonly bindings: Pointer[] = [];
   private readonly inputs = new Map<string, Bound>();
+  /** The inputs that the graph reads, by the name of their value. */
+  private readonly fed: { readonly name: string; readonly value: Pointer }[] = [];
   private readonly outputs = new Map<string, Bound>();
   private readonly state = new Map<string, StateBuffers>();
   private readonly owned: (() => void)[] = [];
@@ -107,10 +111,7 @@ class OrtExecutable implements Executable {
       });
       return session;
     } catch (error) {
-      if (error instanceof OrtError && /webgpu adapter|no supported adapters/i.test(error.message)) {
-        throw new ByoError('device webgpu: no GPU adapter was found; install a Vulkan driver, or use --device cpu');
-      }
-      throw error;
+      throw error instanceof OrtError && /webgpu adapter|no supported adapters/i.test(error.message) ? noAdapter() : error;
     } finally {
       ort.release('ReleaseSessionOptions', options);
     }
@@ -118,12 +119,19 @@ class OrtExecutable implements Executable {
 
   private appendProvider(options: Pointer): void {
     const { ort, device } = this;
-    if (!ort.providers.includes(PROVIDER_NAME[device])) {
-      throw new ByoError(device === 'cuda'
-        ? `device cuda: this ONNX Runtime (${ort.version}) has no CUDA provider; the manual says how to add it, or use --device webgpu`
-        : `device ${device}: this ONNX Runtime (${ort.version}) was built without it; use --device cpu`);
+    const missing = new ByoError(device === 'cuda'
+      ? `device cuda: this ONNX Runtime (${ort.version}) has no CUDA provider; the manual says how to add it, or use --device webgpu`
+      : `device ${device}: this ONNX Runtime (${ort.version}) was built without it; use --device cpu`);
+    if (!ort.providers.includes(PROVIDER_NAME[device])) throw missing;
+    if (device === 'webgpu' && !hasGraphicsDriver()) throw noAdapter();
+    try {
+      if (device === 'cuda') ort.appendCuda(options);
+      else ort.call('SessionOptionsAppendExecutionProvider', options, 'WebGPU', null, null, 0);
+    } catch (error) {
+      // The library lists CUDA even where the file that holds the provider, or the driver, is missing.
+      if (device === 'cuda' && error instanceof OrtError) throw missing;
+      throw error;
     }
-    ort.call('SessionOptionsAppendExecutionProvider', options, device === 'cuda' ? 'CUDA' : 'WebGPU', null, null, 0);
   }
 
   private bind(program: Program, reads: ReadonlySet<string>): void {
@@ -132,8 +140,9 @@ class OrtExecutable implements Executable {
       const name = valueName.input(inputName(tensor));
       const bound = this.hostTensor(tensor);
       this.inputs.set(inputName(tensor), bound);
-      if (reads.has(name)) for (const binding of this.bindings) ort.call('BindInput', binding, name, bound.value);
+      if (reads.has(name)) this.fed.push({ name, value: bound.value });
     }
+    if (this.device === 'cpu') for (const binding of this.bindings) this.bindFed(binding);
     for (const [name, tensor] of program.outputs) {
       const bound = this.hostTensor(tensor);
       this.outputs.set(name, bound);
@@ -150,6 +159,11 @@ class OrtExecutable implements Executable {
         if (slot.next) ort.call('BindOutput', binding, valueName.next(slot.name), values[(turn + 1) % copies]);
       });
     }
+  }
+
+  /** On the CPU the graph reads the bound arrays themselves; elsewhere binding is what copies them to the device. */
+  private bindFed(binding: Pointer): void {
+    for (const { name, value } of this.fed) this.ort.call('BindInput', binding, name, value);
   }
 
   /** A host array that the graph reads from or writes to. */
@@ -187,19 +201,34 @@ class OrtExecutable implements Executable {
   }
 
   async run(inputs: Readonly<Record<string, NdArray>>): Promise<Record<string, NdArray>> {
+    this.feed(inputs);
+    this.running = true;
+    try {
+      await this.ort.callAsync('RunWithBinding', this.session, this.runOptions, this.bindings[this.turn]);
+    } finally {
+      this.running = false;
+    }
+    return this.finish();
+  }
+
+  runSync(inputs: Readonly<Record<string, NdArray>>): Record<string, NdArray> {
+    this.feed(inputs);
+    this.ort.call('RunWithBinding', this.session, this.runOptions, this.bindings[this.turn]);
+    return this.finish();
+  }
+
+  private feed(inputs: Readonly<Record<string, NdArray>>): void {
     if (this.running) throw new Error('an executable runs one step at a time; await the previous run');
     for (const [name, bound] of this.inputs) {
       const value = inputs[name];
       if (!value) throw new Error(`input ${name} was not given`);
       fill(bound.array, value, `input ${name}`);
     }
-    this.running = true;
-    try {
-      await this.ort.callAsync('RunWithBinding', this.session, this.runOptions, this.bindings[this.turn]);
-      if (this.device !== 'cpu') this.ort.call('SynchronizeBoundOutputs', this.bindings[this.turn]);
-    } finally {
-      this.running = false;
-    }
+    if (this.device !== 'cpu') this.bindFed(this.bindings[this.turn]!);
+  }
+
+  private finish(): Record<string, NdArray> {
+    if (this.device !== 'cpu') this.ort.call('SynchronizeBoundOutputs', this.bindings[this.turn]);
     this.turn = 1 - this.turn;
     return Object.fromEntries([...this.outputs].map(([name, { array }]) => [name, array]));
   }
@@ -245,6 +274,9 @@ class OrtExecutable implements Executable {
     for (const free of this.owned.splice(0).reverse()) free();
   }
 }
+
+const noAdapter = (): ByoError =>
+  new ByoError('device webgpu: no GPU adapter was found; install a Vulkan driver, or use --device cpu');
 
 /** Copies `value` into a bound array of the same dtype and shape; a number of elements that differs is an error. */
 function fill(target: NdArray, value: NdArray, name: string): void {

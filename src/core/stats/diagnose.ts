@@ -69,7 +69,9 @@ export function alignment(x: Matrix, y: Matrix): number {
   if (x.cols !== y.cols) throw new InputError(`positives have ${y.cols} features where ${x.cols} are needed`);
   const a = normalizeRows(x).data;
   const b = normalizeRows(y).data;
-  return sum(a.map((value, i) => (value - b[i]) ** 2)) / x.rows;
+  let total = 0;
+  for (let i = 0; i < a.length; i++) total += (a[i] - b[i]) ** 2;
+  return total / x.rows;
 }
 
 const BLOCK_ROWS = 1024;

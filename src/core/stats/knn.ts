@@ -44,30 +44,51 @@ export function nearestNeighbours(train: Matrix, queries: Matrix, options: Neigh
       `for ${train.rows} rows`);
   }
   const cosine = metric === 'cosine';
+  const [rows, questions] = cosine ? [normalizeRows(train), normalizeRows(queries)] : [train, queries];
+  // Cosines need no lengths: those of unit rows cancel.
+  const lengths = cosine ? undefined : { train: squaredRowNorms(rows), queries: squaredRowNorms(questions) };
   const indices = new Int32Array(queries.rows * k);
   // Larger is nearer: the cosine, or minus the squared distance.
   const nearness = new Float64Array(queries.rows * k).fill(-Infinity);
-  forRowBlocks(queries, QUERY_BLOCK, (queryRows, firstQuery) => {
-    const queryBlock = cosine ? normalizeRows(queryRows) : queryRows;
-    const queryNorms = squaredRowNorms(queryBlock);
-    forRowBlocks(train, TRAIN_BLOCK, (trainRows, firstTrain) => {
-      const trainBlock = cosine ? normalizeRows(trainRows) : trainRows;
-      const trainNorms = squaredRowNorms(trainBlock);
-      const products = algebra.multiplyTransposed(queryBlock, trainBlock);
+  forRowBlocks(questions, QUERY_BLOCK, (queryBlock, firstQuery) => {
+    forRowBlocks(rows, TRAIN_BLOCK, (trainBlock, firstTrain) => {
+      const products = algebra.multiplyTransposed(queryBlock, trainBlock).data;
+      if (lengths) {
+        toNegativeDistances(products, lengths.queries.subarray(firstQuery), lengths.train.subarray(firstTrain), trainBlock.rows);
+      }
       for (let i = 0; i < queryBlock.rows; i++) {
-        const start = (firstQuery + i) * k;
-        const end = start + k;
         const own = leaveOneOut ? firstQuery + i - firstTrain : -1;
-        for (let j = 0; j < trainBlock.rows; j++) {
-          const dot = products.data[i * trainBlock.rows + j];
-          const near = cosine ? dot : Math.min(0, 2 * dot - queryNorms[i] - trainNorms[j]);
-          if (near > nearness[end - 1] && j !== own) insert(indices, nearness, start, end, firstTrain + j, near);
-        }
+        const end = (firstQuery + i + 1) * k;
+        scan(products, i * trainBlock.rows, trainBlock.rows, own, firstTrain, indices, nearness, end - k, end);
       }
     });
   });
   const values = cosine ? nearness : nearness.map((negative) => Math.sqrt(-negative));
   return { k, metric, indices, values };
+}
+
+/** 2 q.t - |q|^2 - |t|^2 in place of every product q.t, at most 0 whatever the rounding. */
+function toNegativeDistances(
+  products: Float32Array | Float64Array, queryLengths: Float64Array, trainLengths: Float64Array, width: number,
+): void {
+  for (let at = 0; at < products.length; at++) {
+    products[at] = Math.min(0, 2 * products[at] - queryLengths[Math.floor(at / width)] - trainLengths[at % width]);
+  }
+}
+
+/** Offers `count` candidates of one query from `from` on to its list [start, end); most are not near enough. */
+function scan(
+  products: Float32Array | Float64Array, from: number, count: number, own: number, firstIndex: number,
+  indices: Int32Array, nearness: Float64Array, start: number, end: number,
+): void {
+  let least = nearness[end - 1];
+  for (let j = 0; j < count; j++) {
+    const near = products[from + j];
+    if (near > least && j !== own) {
+      insert(indices, nearness, start, end, firstIndex + j, near);
+      least = nearness[end - 1];
+    }
+  }
 }
 
 /** Puts an entry in its place in the descending list [start, end), whose last entry drops out. */

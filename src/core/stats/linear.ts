@@ -9,6 +9,23 @@ export interface LinearModel {
   readonly bias: Float64Array;
 }
 
+/** What the scores of linear classifiers should be. */
+export interface LinearTargets {
+  /** One class of several (softmax), or any number of labels (a sigmoid each). */
+  readonly link: 'softmax' | 'sigmoid';
+  /** 0 or 1 [n, outputs]. */
+  readonly values: Matrix;
+  /** Weight of each row in the loss [n]. */
+  readonly weights: Float64Array;
+}
+
+/** The weighted sum of cross-entropies of fixed data, as a function of the model. */
+export interface BoundLoss {
+  /** The loss; adds its gradient to `gradient`, laid out as weights [outputs, features], then bias [outputs]. */
+  evaluate(model: LinearModel, gradient: Float64Array): number;
+  dispose(): void;
+}
+
 /** W x + b for every row of x [n, features]: [n, outputs]; throws InputError where the features do not fit. */
 export function applyLinear({ weights, bias }: LinearModel, x: Matrix, algebra: LinearAlgebra = javascript): Matrix64 {
   if (x.cols !== weights.cols) {

@@ -1,4 +1,5 @@
 import { InputError } from '../errors.js';
+import type { BoundLoss, LinearTargets } from './linear.js';
 
 /** A dense row-major matrix of float32 or float64 values: entry (i, j) is `data[i * cols + j]`. */
 export interface Matrix {
@@ -13,14 +14,16 @@ export interface Matrix64 extends Matrix {
 }
 
 /**
- * The two products in which the solvers spend their time, so that a faster matrix multiplication can be put in.
- * Both return a new matrix; float32 results are accepted, at the price of the solvers' last digits.
+ * What the solvers spend their time in, so that a faster matrix multiplication can be put in. Results are float64, or
+ * float32 at the price of the solvers' last digits; they stay valid until the next product only.
  */
 export interface LinearAlgebra {
   /** A Bᵀ for A [m, k] and B [n, k]: [m, n]. */
   multiplyTransposed(a: Matrix, b: Matrix): Matrix;
   /** Aᵀ B for A [k, m] and B [k, n]: [m, n]. */
   transposeMultiply(a: Matrix, b: Matrix): Matrix;
+  /** The loss of linear classifiers of fixed data in one program; undefined where the data are too small for that. */
+  bindLoss?(x: Matrix, targets: LinearTargets): BoundLoss | undefined;
 }
 
 /** A matrix around row-major values, without a copy; throws InputError where their number does not fit. */
@@ -75,16 +78,19 @@ export function squaredRowNorms({ rows, cols, data }: Matrix): Float64Array {
   return norms;
 }
 
-/** Rows scaled to Euclidean length 1, as float64; a row of zeros stays zero. */
-export function normalizeRows(x: Matrix): Matrix64 {
+/** Rows scaled to Euclidean length 1, of the same type; a row of zeros stays zero. */
+export function normalizeRows(x: Matrix): Matrix {
   const norms = squaredRowNorms(x);
-  const out = zeros(x.rows, x.cols);
+  const out = emptyLike(x);
   for (let i = 0, at = 0; i < x.rows; i++) {
     const scale = norms[i] > 0 ? 1 / Math.sqrt(norms[i]) : 0;
     for (let j = 0; j < x.cols; j++, at++) out.data[at] = x.data[at] * scale;
   }
   return out;
 }
+
+const emptyLike = ({ rows, cols, data }: Matrix): Matrix =>
+  ({ rows, cols, data: data instanceof Float32Array ? new Float32Array(rows * cols) : new Float64Array(rows * cols) });
 
 /** Mean of every column: [cols]. Throws InputError where there is no row. */
 export function columnMeans({ rows, cols, data }: Matrix): Float64Array {
@@ -95,8 +101,8 @@ export function columnMeans({ rows, cols, data }: Matrix): Float64Array {
   return means;
 }
 
-/** Columns shifted to mean 0, as float64. */
-export const centerColumns = (x: Matrix): Matrix64 => standardize(x, { mean: columnMeans(x) });
+/** Columns shifted to mean 0, of the same type. */
+export const centerColumns = (x: Matrix): Matrix => standardize(x, { mean: columnMeans(x) });
 
 export interface Standardizer {
   /** [cols] */
@@ -118,12 +124,12 @@ export function fitStandardizer(x: Matrix): Required<Standardizer> {
   return { mean, std };
 }
 
-/** (x - mean) / std by columns, as float64; throws InputError where the number of columns differs. */
-export function standardize(x: Matrix, { mean, std }: Standardizer): Matrix64 {
+/** (x - mean) / std by columns, of the same type; throws InputError where the number of columns differs. */
+export function standardize(x: Matrix, { mean, std }: Standardizer): Matrix {
   if (x.cols !== mean.length) {
     throw new InputError(`the features have ${x.cols} columns, but the training features had ${mean.length}`);
   }
-  const out = zeros(x.rows, x.cols);
+  const out = emptyLike(x);
   const scale = std?.map((s) => 1 / s) ?? new Float64Array(x.cols).fill(1);
   for (let i = 0, at = 0; i < x.rows; i++) {
     for (let j = 0; j < x.cols; j++, at++) out.data[at] = (x.data[at] - mean[j]) * scale[j];

@@ -27,14 +27,12 @@ export function fitRidge(
   const centredX = centerColumns(x);
   const centredY = centerColumns(y);
   const dual = x.cols > x.rows;
-  const gram = dual
-    ? algebra.multiplyTransposed(centredX, centredX)
-    : algebra.transposeMultiply(centredX, centredX);
-  const right = dual ? centredY : algebra.transposeMultiply(centredX, centredY);
+  const gram = copy(dual ? algebra.multiplyTransposed(centredX, centredX) : algebra.transposeMultiply(centredX, centredX));
+  const right = dual ? centredY : copy(algebra.transposeMultiply(centredX, centredY));
   return alphas.map((alpha) => {
     if (!(alpha >= 0)) throw new InputError(`alpha is ${alpha}, but the ridge penalty must not be below 0`);
     const solution = solve(withDiagonal(gram, alpha), right);
-    const weights = dual ? algebra.transposeMultiply(solution, centredX) : transpose(solution);
+    const weights = dual ? copy(algebra.transposeMultiply(solution, centredX)) : transpose(solution);
     const bias = targetMeans.map((mean, t) => {
       for (let j = 0; j < x.cols; j++) mean -= weights.data[t * x.cols + j] * means[j];
       return mean;
@@ -43,8 +41,10 @@ export function fitRidge(
   });
 }
 
-function withDiagonal({ rows, cols, data }: Matrix, alpha: number): Matrix64 {
-  const sum: Matrix64 = { rows, cols, data: new Float64Array(data) };
-  for (let i = 0; i < rows; i++) sum.data[i * cols + i] += alpha;
+const copy = ({ rows, cols, data }: Matrix): Matrix64 => ({ rows, cols, data: new Float64Array(data) });
+
+function withDiagonal(gram: Matrix, alpha: number): Matrix64 {
+  const sum = copy(gram);
+  for (let i = 0; i < sum.rows; i++) sum.data[i * sum.cols + i] += alpha;
   return sum;
 }
