@@ -1,5 +1,6 @@
-import { readFileSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { availableParallelism, homedir } from 'node:os';
+import { join } from 'node:path';
 import { UsageError } from '../errors.js';
 import type { Provider } from './onnx/builder.js';
 
@@ -27,6 +28,23 @@ export function physicalCores(): number {
   } catch {
     return logical;
   }
+}
+
+/**
+ * Whether a graphics driver is installed for WebGPU to look for. On Linux, where Vulkan's loader prints warnings when it finds
+ * none, its manifests are looked up first; elsewhere the system has one.
+ */
+export function hasGraphicsDriver(environment: NodeJS.ProcessEnv = process.env): boolean {
+  if (process.platform !== 'linux') return true;
+  const { VK_DRIVER_FILES, VK_ICD_FILENAMES, VK_ADD_DRIVER_FILES } = environment;
+  if (VK_DRIVER_FILES || VK_ICD_FILENAMES || VK_ADD_DRIVER_FILES) return true;
+  const { XDG_CONFIG_HOME, XDG_CONFIG_DIRS, XDG_DATA_HOME, XDG_DATA_DIRS } = environment;
+  const roots = [
+    XDG_CONFIG_HOME || join(homedir(), '.config'), ...(XDG_CONFIG_DIRS || '/etc/xdg').split(':'), '/etc', '/usr/local/etc',
+    XDG_DATA_HOME || join(homedir(), '.local/share'), ...(XDG_DATA_DIRS || '/usr/local/share:/usr/share').split(':'),
+    '/run/opengl-driver/share',
+  ];
+  return roots.map((root) => join(root, 'vulkan/icd.d')).some((folder) => existsSync(folder) && readdirSync(folder).length > 0);
 }
 
 /** ONNX Runtime's name of each provider. */

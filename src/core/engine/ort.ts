@@ -65,6 +65,8 @@ export interface Runtime {
   create(name: keyof typeof FUNCTIONS, ...args: unknown[]): Pointer;
   /** The same off the JavaScript thread. */
   callAsync(name: keyof typeof FUNCTIONS, ...args: unknown[]): Promise<void>;
+  /** Adds the CUDA provider to session options: the generic call does not know it, the library exports one of its own. */
+  appendCuda(options: Pointer): void;
   /** Functions without a status. */
   release(name: keyof typeof FUNCTIONS, pointer: Pointer): void;
 }
@@ -96,7 +98,11 @@ function libraryPath(): string {
   return path;
 }
 
+/** Shader compilers recurse far deeper than the 128 KiB that koffi gives an asynchronous call. */
+const ASYNC_STACK = 8 * 2 ** 20;
+
 function load(): Runtime {
+  koffi.config({ ...koffi.config(), async_stack_size: ASYNC_STACK });
   library = koffi.load(libraryPath());
   const base = library.func('OrtGetApiBase', 'void *', [])() as Pointer;
   const member = (struct: Pointer, index: number, name: string, result: string, args: string): Native =>
@@ -132,11 +138,15 @@ function load(): Runtime {
       }
     });
   });
+  const appendCuda: Runtime['appendCuda'] = (options) => {
+    const FIRST_DEVICE = 0;
+    check(library.func('OrtSessionOptionsAppendExecutionProvider_CUDA', 'void *', ['void *', 'int'])(options, FIRST_DEVICE));
+  };
   const release: Runtime['release'] = (name, pointer) => void api[name](pointer);
 
   const LOG_FATAL = 4; // errors come back as statuses; nothing is printed
   const env = create('CreateEnv', LOG_FATAL, 'byo');
-  return { version, env, providers: availableProviders(api, check), call, create, callAsync, release };
+  return { version, env, providers: availableProviders(api, check), call, create, callAsync, appendCuda, release };
 }
 
 function availableProviders(api: Api, check: (status: unknown) => void): string[] {

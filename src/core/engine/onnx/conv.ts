@@ -27,11 +27,11 @@ export function emitConvInputGrad(t: Tensor, [dy, w]: readonly string[], b: Onnx
   const [, filter] = t.inputs as [Tensor, Tensor];
   const attrs = attrsOf(t);
   const { stride, padding, dilation, groups } = attrs;
-  const [k, , kh, kw] = extents(filter);
+  const [k, perGroup, kh, kw] = extents(filter);
   if (winograd.pays(b, attrs, t.shape, filter.shape)) return winograd.inputGrad(b, dy!, w!, t.shape, filter.shape);
 
   // A stride-1 transposed convolution is a convolution with rotated filters, which runs up to twice as fast.
-  const depthwise = groups === k && filter.shape[1] === 1;
+  const depthwise = groups === k && perGroup === 1;
   const rotatable = stride === 1 && (groups === 1 || depthwise) && kh === kw && dilation * (kh - 1) >= padding;
   if (rotatable) {
     const rotated = kh === 1 ? w! : b.slice(w!, [-1, -1], [-kh - 1, -kw - 1], [2, 3], [-1, -1]);
@@ -43,7 +43,13 @@ export function emitConvInputGrad(t: Tensor, [dy, w]: readonly string[], b: Onnx
     const extent = (t.inputs[0]!.shape[axis]! - 1) * stride - 2 * padding + dilation * (filter.shape[axis]! - 1) + 1;
     return t.shape[axis]! - extent;
   });
-  return b.op('ConvTranspose', [dy!, w!], { kernel_shape: [kh, kw], ...convAttributes(attrs), output_padding: lost });
+  const attributes = { kernel_shape: [kh, kw], ...convAttributes(attrs), output_padding: lost };
+  // WebGPU's ConvTranspose is wrong for groups of one output channel: each group gets a second one of zeros.
+  if (b.provider === 'webgpu' && groups > 1 && perGroup === 1) {
+    const padded = b.op('Pad', [w!, b.ints([0, 0, 0, 0, 0, 1, 0, 0])]);
+    return b.slice(b.op('ConvTranspose', [dy!, padded], attributes), [0], [2 * groups], [1], [2]);
+  }
+  return b.op('ConvTranspose', [dy!, w!], attributes);
 }
 
 export function emitConvFilterGrad(t: Tensor, [x, dy]: readonly string[], b: OnnxBuilder): string {

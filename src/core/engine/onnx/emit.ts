@@ -86,17 +86,21 @@ export const emitters: Readonly<Record<string, Emitter>> = {
 
   gather: (_, [x, indices], b) => b.op('Gather', [x!, indices!], { axis: 0 }),
   scatterAdd: (t, [g, indices], b) => {
+    if (b.provider !== 'cpu') return scatterRows(t, g!, indices!, b);
     const index = b.reshape(b.op('Cast', [indices!], { to: ONNX_TYPE.int64! }), [...t.inputs[1]!.shape, 1]);
     return b.multi('ScatterND', [zeros(b, t.shape), index, g!], { reduction: 'add' }, 1)[0]!;
   },
   scatterFlat: (t, [g, indices], b) => {
     const count = t.inputs[0]!.size;
-    const index = b.reshape(b.op('Cast', [indices!], { to: ONNX_TYPE.int64! }), [count]);
-    const added = b.op('ScatterElements', [zeros(b, [t.size]), index, b.reshape(g!, [count])], { axis: 0, reduction: 'add' });
+    const added = b.op('ScatterElements', [zeros(b, [t.size]), b.reshape(indices!, [count]), b.reshape(g!, [count])],
+      { axis: 0, reduction: 'add' });
     return b.reshape(added, t.shape);
   },
-  argmax: (t, [x], b) =>
-    b.op('Cast', [b.op('ArgMax', [x!], { axis: attr<number>(t, 'axis'), keepdims: 0 })], { to: ONNX_TYPE.int32! }),
+  argmax: (t, [x], b) => {
+    const axis = attr<number>(t, 'axis');
+    if (b.provider !== 'cpu') return firstLargest(b, x!, t.inputs[0]!.shape, axis);
+    return b.op('Cast', [b.op('ArgMax', [x!], { axis, keepdims: 0 })], { to: ONNX_TYPE.int32! });
+  },
 
   softmax: (_, ins, b) => b.op('Softmax', ins, { axis: -1 }),
   standardize: (t, [x], b) => layerNorm(t, x!, b)[0]!,
@@ -113,6 +117,28 @@ export const emitters: Readonly<Record<string, Emitter>> = {
 };
 
 const zeros = (b: OnnxBuilder, shape: readonly number[]): string => b.op('Expand', [b.scalar(0), b.ints(shape)]);
+
+/** `scatterAdd` without int64, which ScatterND takes and WebGPU lacks: every element brings its own row number. */
+function scatterRows(t: Tensor, g: string, indices: string, b: OnnxBuilder): string {
+  const rows = t.shape[0]!;
+  const width = t.size / rows;
+  const count = t.inputs[1]!.size;
+  const index = b.op('Expand', [b.reshape(indices, [count, 1]), b.ints([count, width])]);
+  const added = b.op('ScatterElements', [zeros(b, [rows, width]), index, b.reshape(g, [count, width])],
+    { axis: 0, reduction: 'add' });
+  return b.reshape(added, t.shape);
+}
+
+/** Position of the first largest element along an axis, int32, without int64, which ArgMax gives and WebGPU lacks. */
+function firstLargest(b: OnnxBuilder, x: string, shape: readonly number[], axis: number): string {
+  const extent = shape[axis]!;
+  const axes = b.ints([axis]);
+  const isLargest = b.op('Cast', [b.op('Equal', [x, b.op('ReduceMax', [x, axes], { keepdims: 1 })])], { to: ONNX_TYPE.float32! });
+  const column = [extent, ...shape.slice(axis + 1).map(() => 1)];
+  const countdown = b.array(float32(column, Float32Array.from({ length: extent }, (_, i) => extent - i)));
+  const first = b.op('ReduceMax', [b.op('Mul', [isLargest, countdown]), axes], { keepdims: 0 });
+  return b.op('Cast', [b.op('Sub', [b.scalar(extent), first])], { to: ONNX_TYPE.int32! });
+}
 
 function emitSum(t: Tensor, [x]: readonly string[], b: OnnxBuilder): string {
   const axes = attr<number[]>(t, 'axes');
@@ -186,7 +212,7 @@ function emitMaxPoolIndices(t: Tensor, [x]: readonly string[], b: OnnxBuilder): 
     const window = b.slice(padded, [dy, dx], [dy + (oh - 1) * stride + 1, dx + (ow - 1) * stride + 1], [2, 3], [stride, stride]);
     return b.reshape(window, [n, c, oh, ow, 1]);
   });
-  const cell = b.op('Cast', [b.op('ArgMax', [b.op('Concat', cells, { axis: 4 })], { axis: 4, keepdims: 0 })], { to: ONNX_TYPE.int32! });
+  const cell = firstLargest(b, b.op('Concat', cells, { axis: 4 }), [n, c, oh, ow, size * size], 4);
   const offsets = Int32Array.from({ length: size * size }, (_, i) => Math.floor(i / size) * w + (i % size));
   const corners = new Int32Array(n * c * oh * ow);
   for (let image = 0, at = 0; image < n * c; image++) {
