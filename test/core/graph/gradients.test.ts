@@ -73,8 +73,11 @@ const cases: Record<string, Case> = {
     f: (a, b, c) => g.matmul(c, g.matmul(a, b).reshape([2, 1, 3, 5])).square(),
   },
   'conv 3x3': { inputs: [gaussian('x', [2, 3, 6, 6]), gaussian('w', [4, 3, 3, 3])], f: (x, w) => g.conv2d(x, w, conv).square() },
-  'conv 3x3, Winograd': {
+  'conv 3x3, Winograd with tiles of 2': {
     inputs: [gaussian('x', [2, 64, 4, 6], 0.2), gaussian('w', [64, 64, 3, 3], 0.2)], f: (x, w) => g.conv2d(x, w, conv),
+  },
+  'conv 3x3, Winograd with tiles of 4': {
+    inputs: [gaussian('x', [2, 64, 4, 8], 0.2), gaussian('w', [64, 64, 3, 3], 0.2)], f: (x, w) => g.conv2d(x, w, conv),
   },
   'conv 3x3, gathered columns': {
     inputs: [gaussian('x', [2, 16, 5, 7], 0.5), gaussian('w', [4, 16, 3, 3], 0.5)], f: (x, w) => g.conv2d(x, w, conv).square(),

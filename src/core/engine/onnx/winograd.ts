@@ -4,94 +4,126 @@ import type { OnnxBuilder } from './builder.js';
 import { channelsLast, paddedPixels } from './conv.js';
 
 /**
- * Winograd's F(2x2, 3x3) for 3x3 stride-1 convolutions (Lavin & Gray 2016, equations 8-14): every 2x2 tile of the output
- * comes from a 4x4 patch of the input by Y = A^T [(G w G^T) . (B^T d B)] A, which needs 16 multiplications where the
- * direct sum needs 36. Transforms are products with the constant Kronecker squares of B^T, G and A^T; the element-wise
- * product over channels is 16 matrix products. The filter gradient is the transpose of the same three maps.
+ * Winograd's F(m x m, 3x3) for 3x3 stride-1 convolutions (Lavin & Gray 2016, equations 8-14): every m x m tile of the output comes
+ * from a patch of (m+2) x (m+2) input pixels by Y = A^T [(G w G^T) . (B^T d B)] A. That needs 4 (m = 2) or
+ * 2.25 (m = 4) multiplications a pixel where the direct sum needs 9. Transforms are products with the constant Kronecker squares of B^T, G
+ * and A^T; the element-wise product, summed over channels, is one matrix product per patch cell. The filter gradient is the
+ * transpose of the same three maps.
  */
-const BT = [[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]];
-const G = [[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]];
-const AT = [[1, 1, 1, 0], [0, 1, -1, -1]];
+interface Transform {
+  /** Side of an output tile. */
+  readonly tile: number;
+  /** Side of an input patch. */
+  readonly patch: number;
+  /** Kronecker squares: B^T [patch^2, patch^2], G [patch^2, 9], A^T [tile^2, patch^2]. */
+  readonly input: readonly number[][];
+  readonly filter: readonly number[][];
+  readonly output: readonly number[][];
+}
 
 /** a (x) a for a matrix given by rows. */
-function kroneckerSquare(a: number[][]): number[][] {
-  return a.flatMap((p) => a.map((q) => p.flatMap((x) => q.map((y) => x * y))));
-}
-const PATCH = kroneckerSquare(BT); // [16, 16]
-const FILTER = kroneckerSquare(G); // [16, 9]
-const TILE = kroneckerSquare(AT); // [4, 16]
+const kroneckerSquare = (a: number[][]): number[][] =>
+  a.flatMap((p) => a.map((q) => p.flatMap((x) => q.map((y) => x * y))));
 
-const matrix = (b: OnnxBuilder, name: string, rows: number[][]): string =>
-  b.once(`winograd ${name}`, () => b.array(float32([rows.length, rows[0]!.length], rows.flat())));
+const transform = (input: number[][], filter: number[][], output: number[][]): Transform => ({
+  tile: output.length, patch: input.length,
+  input: kroneckerSquare(input), filter: kroneckerSquare(filter), output: kroneckerSquare(output),
+});
+
+const F2 = transform(
+  [[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]],
+  [[1, 0, 0], [1 / 2, 1 / 2, 1 / 2], [1 / 2, -1 / 2, 1 / 2], [0, 0, 1]],
+  [[1, 1, 1, 0], [0, 1, -1, -1]],
+);
+const F4 = transform(
+  [[4, 0, -5, 0, 1, 0], [0, -4, -4, 1, 1, 0], [0, 4, -4, -1, 1, 0], [0, -2, -1, 2, 1, 0], [0, 2, -1, -2, 1, 0], [0, 4, 0, -5, 0, 1]],
+  [[1 / 4, 0, 0], [-1 / 6, -1 / 6, -1 / 6], [-1 / 6, 1 / 6, -1 / 6], [1 / 24, 1 / 12, 1 / 6], [1 / 24, -1 / 12, 1 / 6], [0, 0, 1]],
+  [[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]],
+);
 
 type Shape = readonly number[];
+type Extents = readonly [number, number, number, number];
 
-/** Whether the transforms cost less than they save: enough channels, and maps that tile evenly. */
-export function pays(b: OnnxBuilder, { stride, padding, dilation, groups }: ConvAttrs, image: Shape, filter: Shape): boolean {
-  const [, c, h, w] = image as [number, number, number, number];
-  const [k, , kh, kw] = filter as [number, number, number, number];
+/** Products of channel numbers from which the saved multiplications outweigh the transforms (bench/RESULTS.md, "lowerings"). */
+export const MIN_CHANNEL_PRODUCT = { map: 64 * 64, filterGrad: 32 * 64 } as const;
+
+/** Whether a convolution is of the kind that Winograd's algorithm computes, on maps that tiles cover evenly. */
+export function applies(
+  b: OnnxBuilder, { stride, padding, dilation, groups }: ConvAttrs, image: Shape, filter: Shape, minChannelProduct: number,
+): boolean {
+  const [, c, h, w] = image as Extents;
+  const [k, , kh, kw] = filter as Extents;
   return b.provider === 'cpu' && kh === 3 && kw === 3 && stride === 1 && padding === 1 && dilation === 1 && groups === 1
-    && h % 2 === 0 && w % 2 === 0 && c * k >= MIN_CHANNEL_PRODUCT;
+    && h % 2 === 0 && w % 2 === 0 && c * k >= minChannelProduct;
 }
-export let MIN_CHANNEL_PRODUCT = 64 * 64;
-export const setMinChannelProduct = (value: number) => { MIN_CHANNEL_PRODUCT = value; };
 
-/** B^T d B of every 4x4 patch of x [N, C, H, W] (padded by 1): [16, N*T, C], T = H/2 * W/2 tiles. */
-function transformPatches(b: OnnxBuilder, x: string, [n, c, h, w]: readonly [number, number, number, number]): string {
-  return b.once(`winograd patches ${x}`, () => {
-    const [rows, columns] = [h / 2, w / 2];
+/** F(4x4, 3x3) has a relative error of 3e-6 (F(2x2, 3x3): 4e-7, direct: 3e-7), and is up to 1.4 times as fast. */
+const transformFor = ([, , h, w]: Extents): Transform => (h % 4 === 0 && w % 4 === 0 ? F4 : F2);
+
+const constantMatrix = (b: OnnxBuilder, name: string, rows: readonly number[][]): string =>
+  b.once(`winograd ${name} ${rows.length}`, () => b.array(float32([rows.length, rows[0]!.length], rows.flat())));
+
+/** B^T d B of every patch of x [N, C, H, W] (padded by 1): [patch^2, N * tiles, C]. */
+function transformPatches(b: OnnxBuilder, x: string, [n, c, h, w]: Extents, f: Transform): string {
+  return b.once(`winograd patches ${f.tile} ${x}`, () => {
+    const [rows, columns] = [h / f.tile, w / f.tile];
+    const cells = f.patch * f.patch;
     const pixels = b.reshape(paddedPixels(b, x, [n, c, h, w], 1, [1, 1]), [n * (h + 2) * (w + 2), c]);
-    const indices = b.once(`winograd indices ${[n, h, w]}`, () => {
-      const data = new Int32Array(16 * n * rows * columns);
+    const indices = b.once(`winograd indices ${f.tile} ${[n, h, w]}`, () => {
+      const data = new Int32Array(cells * n * rows * columns);
       let at = 0;
-      for (let cell = 0; cell < 16; cell++) for (let image = 0; image < n; image++) {
-        const corner = image * (h + 2) * (w + 2) + (cell >> 2) * (w + 2) + (cell & 3);
-        for (let y = 0; y < rows; y++) for (let z = 0; z < columns; z++) data[at++] = corner + 2 * y * (w + 2) + 2 * z;
+      for (let cell = 0; cell < cells; cell++) for (let image = 0; image < n; image++) {
+        const corner = (image * (h + 2) + Math.floor(cell / f.patch)) * (w + 2) + (cell % f.patch);
+        for (let y = 0; y < rows; y++) for (let z = 0; z < columns; z++) data[at++] = corner + f.tile * (y * (w + 2) + z);
       }
-      return b.array(int32([16, n * rows * columns], data));
+      return b.array(int32([cells, n * rows * columns], data));
     });
     const patches = b.op('Gather', [pixels, indices], { axis: 0 });
-    const transformed = b.op('MatMul', [matrix(b, 'patch', PATCH), b.reshape(patches, [16, -1])]);
-    return b.reshape(transformed, [16, n * rows * columns, c]);
+    const transformed = b.op('MatMul', [constantMatrix(b, 'input', f.input), b.reshape(patches, [cells, -1])]);
+    return b.reshape(transformed, [cells, n * rows * columns, c]);
   });
 }
 
-/** G w G^T of every filter of w [K, C, 3, 3], rotated by 180 degrees for the input gradient: [16, K, C]. */
-function transformFilters(b: OnnxBuilder, w: string, [k, c]: Shape, rotated: boolean): string {
-  const transform = rotated ? matrix(b, 'rotated', FILTER.map((row) => [...row].reverse())) : matrix(b, 'filter', FILTER);
-  return b.reshape(b.matmul(transform, b.reshape(w, [k! * c!, 9]), false, true, [2, 2]), [16, k!, c!]);
+/** G w G^T of every filter of w [K, C, 3, 3], rotated by 180 degrees for the input gradient: [patch^2, K, C]. */
+function transformFilters(b: OnnxBuilder, w: string, [k, c]: Shape, f: Transform, rotated: boolean): string {
+  const g = rotated ? constantMatrix(b, 'rotated', f.filter.map((row) => [...row].reverse())) : constantMatrix(b, 'filter', f.filter);
+  return b.reshape(b.matmul(g, b.reshape(w, [k! * c!, 9]), false, true, [2, 2]), [f.patch * f.patch, k!, c!]);
 }
 
-/** A^T m A of every tile: [16, N*T, K] -> [N, K, H, W]. */
-function assembleTiles(b: OnnxBuilder, products: string, n: number, k: number, h: number, w: number): string {
-  const tiles = b.op('MatMul', [matrix(b, 'tile', TILE), b.reshape(products, [16, -1])]);
-  const cells = b.reshape(tiles, [2, 2, n, h / 2, w / 2, k]);
+/** A^T m A of every tile: [patch^2, N * tiles, K] -> [N, K, H, W]. */
+function assembleTiles(b: OnnxBuilder, products: string, [n, k, h, w]: Extents, f: Transform): string {
+  const tiles = b.op('MatMul', [constantMatrix(b, 'output', f.output), b.reshape(products, [f.patch * f.patch, -1])]);
+  const cells = b.reshape(tiles, [f.tile, f.tile, n, h / f.tile, w / f.tile, k]);
   return b.reshape(b.transpose(cells, [2, 5, 3, 0, 4, 1]), [n, k, h, w]);
 }
 
 export function forward(b: OnnxBuilder, x: string, w: string, image: Shape, filter: Shape): string {
-  const [n, c, h, width] = image as [number, number, number, number];
-  const patches = transformPatches(b, x, [n, c, h, width]);
-  const filters = transformFilters(b, w, filter, false);
-  return assembleTiles(b, b.matmul(patches, filters, false, true, [3, 3]), n, filter[0]!, h, width);
+  const [n, , h, width] = image as Extents;
+  const f = transformFor(image as Extents);
+  const filters = transformFilters(b, w, filter, f, false);
+  const products = b.matmul(transformPatches(b, x, image as Extents, f), filters, false, true, [3, 3]);
+  return assembleTiles(b, products, [n, filter[0]!, h, width], f);
 }
 
 export function inputGrad(b: OnnxBuilder, dy: string, w: string, image: Shape, filter: Shape): string {
-  const [n, c, h, width] = image as [number, number, number, number];
-  const patches = transformPatches(b, dy, [n, filter[0]!, h, width]);
-  const filters = transformFilters(b, w, filter, true);
-  return assembleTiles(b, b.matmul(patches, filters, false, false, [3, 3]), n, c, h, width);
+  const [n, , h, width] = image as Extents;
+  const f = transformFor(image as Extents);
+  const filters = transformFilters(b, w, filter, f, true);
+  const products = b.matmul(transformPatches(b, dy, [n, filter[0]!, h, width], f), filters, false, false, [3, 3]);
+  return assembleTiles(b, products, image as Extents, f);
 }
 
 /** dw = G^T [ sum over tiles (A dy A^T) (B^T d B) ] G. */
 export function filterGrad(b: OnnxBuilder, x: string, dy: string, image: Shape, filter: Shape): string {
-  const [n, c, h, w] = image as [number, number, number, number];
-  const [k] = filter as [number];
-  const tiles = n * (h / 2) * (w / 2);
-  const patches = transformPatches(b, x, [n, c, h, w]);
-  const cells = b.transpose(b.reshape(channelsLast(b, dy), [n, h / 2, 2, w / 2, 2, k]), [2, 4, 0, 1, 3, 5]);
-  const spread = b.matmul(matrix(b, 'tile', TILE), b.reshape(cells, [4, -1]), true, false, [2, 2]);
-  const products = b.matmul(b.reshape(spread, [16, tiles, k]), patches, true, false, [3, 3]); // [16, K, C]
-  const filters = b.matmul(b.reshape(products, [16, k * c]), matrix(b, 'filter', FILTER), true, false, [2, 2]); // [KC, 9]
+  const [n, c, h, w] = image as Extents;
+  const [k] = filter as Extents;
+  const f = transformFor(image as Extents);
+  const tiles = n * (h / f.tile) * (w / f.tile);
+  const patches = transformPatches(b, x, image as Extents, f);
+  const cells = b.transpose(b.reshape(channelsLast(b, dy), [n, h / f.tile, f.tile, w / f.tile, f.tile, k]), [2, 4, 0, 1, 3, 5]);
+  const output = constantMatrix(b, 'output', f.output);
+  const spread = b.matmul(output, b.reshape(cells, [f.tile * f.tile, -1]), true, false, [2, 2]);
+  const products = b.matmul(b.reshape(spread, [f.patch * f.patch, tiles, k]), patches, true, false, [3, 3]);
+  const filters = b.matmul(b.reshape(products, [f.patch * f.patch, k * c]), constantMatrix(b, 'filter', f.filter), true, false, [2, 2]);
   return b.reshape(filters, [k, c, 3, 3]);
 }
