@@ -28,6 +28,8 @@ export const registry: readonly Entry[] = [
     load: async () => (await import('../commands/inspect.js')).inspect },
   { name: 'doctor', group: 'Tools', summary: 'check this machine: versions, devices, a self-test',
     load: async () => (await import('../commands/doctor.js')).doctor },
+  { name: 'replay', group: 'Tools', summary: 'make a file again from its recipe, or check that it comes out the same',
+    load: async () => (await import('../commands/replay/command.js')).replay },
   { name: 'methods', group: 'Tools', summary: 'the methods: what each needs, its paper and its defaults',
     load: async () => (await import('../commands/methods.js')).methods },
   { name: 'config show', group: 'Tools', summary: 'the values a command would run with, and where each comes from',
