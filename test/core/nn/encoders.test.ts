@@ -1,0 +1,103 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { input } from '../../../src/core/graph/index.js';
+import { encode, initialState, stepProgram, type EncoderSpec } from '../../../src/core/nn/index.js';
+import { gaussian } from '../../support/run.js';
+import { numbersOf, runOnce } from '../../support/steps.js';
+
+const { resnets } = JSON.parse(readFileSync(new URL('../../golden/layers.json', import.meta.url), 'utf8')) as {
+  resnets: Record<string, Record<string, number[]>>;
+};
+
+const traced = (spec: EncoderSpec, shape: readonly number[]) =>
+  stepProgram('encoder', (s) => ({ y: encode(spec, s, input('x', shape)) }), { training: false });
+const shapes = ({ variables }: ReturnType<typeof traced>) =>
+  Object.fromEntries([...variables].map(([name, { tensor }]) => [name, tensor.shape]));
+const count = ({ variables }: ReturnType<typeof traced>) =>
+  [...variables.values()].filter(({ trainable }) => trainable).reduce((n, { tensor }) => n + tensor.size, 0);
+
+describe("ResNets are torchvision's", () => {
+  const published = { resnet18: 11_689_512 - 513_000, resnet34: 21_797_672 - 513_000, resnet50: 25_557_032 - 2_049_000 };
+  const features = { resnet18: 512, resnet34: 512, resnet50: 2048 };
+
+  for (const name of ['resnet18', 'resnet34', 'resnet50'] as const) {
+    test(`${name}: names, shapes, number of parameters, features`, () => {
+      const program = traced({ name, width: 64, stem: 'imagenet' }, [2, 3, 64, 64]);
+      expect(shapes(program)).toEqual(resnets[name]);
+      expect(count(program)).toBe(published[name]);
+      expect(program.outputs.get('y')!.shape).toEqual([2, features[name]]);
+    });
+  }
+
+  test('the stems for small images differ from it in the first convolution only', () => {
+    for (const stem of ['cifar', 'stl'] as const) {
+      expect(shapes(traced({ name: 'resnet18', width: 64, stem }, [1, 3, 32, 32]))).toEqual({ ...resnets.resnet18, 'conv1.weight': [64, 3, 3, 3] });
+    }
+  });
+
+  test('widths and channels of the input follow the options', () => {
+    const program = traced({ name: 'resnet18', width: 16, stem: 'cifar' }, [1, 1, 32, 32]);
+    expect(shapes(program)['conv1.weight']).toEqual([16, 1, 3, 3]);
+    expect(program.outputs.get('y')!.shape).toEqual([1, 128]);
+  });
+
+  test('resolution: the cifar stem keeps it, stl halves it, imagenet quarters it', async () => {
+    const last = (stem: 'cifar' | 'stl' | 'imagenet') => {
+      const program = traced({ name: 'resnet18', width: 4, stem }, [1, 3, 64, 64]);
+      const maps = program.outputs.get('y')!.trace.nodes.filter(({ op, shape }) => op === 'conv' && shape.length === 4);
+      return maps.at(-1)!.shape[2];
+    };
+    expect([last('cifar'), last('stl'), last('imagenet')]).toEqual([8, 4, 2]);
+  });
+});
+
+describe('ConvNets', () => {
+  test('every block halves the resolution and doubles the channels', () => {
+    const program = traced({ name: 'convnet4', width: 8 }, [2, 3, 32, 32]);
+    expect(program.outputs.get('y')!.shape).toEqual([2, 64]);
+    expect([1, 2, 3, 4].map((i) => shapes(program)[`block${i}.conv.weight`])).toEqual([[8, 3, 3, 3], [16, 8, 3, 3], [32, 16, 3, 3], [64, 32, 3, 3]]);
+    expect(traced({ name: 'convnet3', width: 8 }, [2, 3, 32, 32]).outputs.get('y')!.shape).toEqual([2, 32]);
+  });
+
+  test('an image too small for four halvings is an error that says so', () => {
+    expect(() => traced({ name: 'convnet4', width: 8 }, [2, 3, 8, 8])).toThrow(/maxPool2d: windows of 2 do not fit \[2, 64, 1, 1\]/);
+  });
+});
+
+describe('normalisations of an encoder', () => {
+  test('none has neither scales nor statistics; group has no statistics', () => {
+    const names = (norm: 'none' | 'group') => Object.keys(shapes(traced({ name: 'convnet3', width: 16, norm, groups: 4 }, [1, 3, 16, 16])));
+    expect(names('none')).toEqual(['block1.conv.weight', 'block2.conv.weight', 'block3.conv.weight']);
+    expect(names('group').filter((name) => name.includes('running'))).toEqual([]);
+    expect(names('group')).toContain('block1.norm.bias');
+  });
+
+  test('groups that do not divide the channels are an error that names both and the layer', () => {
+    expect(() => traced({ name: 'convnet3', width: 8, norm: 'group', groups: 3 }, [1, 3, 16, 16]))
+      .toThrow('--groups 3 does not divide the 8 channels of block1.norm; choose a divisor');
+  });
+});
+
+test("weights start as torchvision's do: N(0, 2 / fan out), scales 1, offsets and statistics 0 and 1", () => {
+  const state = initialState(traced({ name: 'resnet18', width: 64, stem: 'imagenet' }, [1, 3, 64, 64]), 7);
+  const weights = numbersOf(state.get('layer3.1.conv2.weight')!);
+  const mean = weights.reduce((a, b) => a + b, 0) / weights.length;
+  const deviation = Math.sqrt(weights.reduce((total, v) => total + (v - mean) ** 2, 0) / weights.length);
+  const expected = Math.sqrt(2 / (256 * 9));
+  // Five standard errors of 590,000 draws.
+  expect(Math.abs(mean)).toBeLessThan((5 * expected) / Math.sqrt(weights.length));
+  expect(Math.abs(deviation - expected)).toBeLessThan((5 * expected) / Math.sqrt(2 * weights.length));
+  expect(new Set(numbersOf(state.get('bn1.weight')!))).toEqual(new Set([1]));
+  expect(new Set(numbersOf(state.get('bn1.bias')!))).toEqual(new Set([0]));
+  expect(new Set(numbersOf(state.get('bn1.running_var')!))).toEqual(new Set([1]));
+});
+
+test('in evaluation an image has the same features in any company', async () => {
+  const x = gaussian('x', [4, 3, 16, 16]);
+  const spec: EncoderSpec = { name: 'convnet3', width: 8 };
+  const { outputs } = await runOnce((s) => {
+    const images = input('x', x.shape);
+    return { all: encode(spec, s, images), one: encode(spec, s, images.slice([[2, 3]])) };
+  }, { feed: { x }, training: false });
+  numbersOf(outputs.one!).forEach((v, i) => expect(v).toBeCloseTo(numbersOf(outputs.all!)[64 + i]!, 5));
+});
