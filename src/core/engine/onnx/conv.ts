@@ -72,9 +72,9 @@ export function emitConvFilterGrad(t: Tensor, [x, dy]: readonly string[], b: Onn
   return b.transpose(b.reshape(product, [k, kh, kw, c]), [0, 3, 1, 2]);
 }
 
-/** x [N, C, H, W] with channels last; made once per value. */
-export const channelsLast = (b: OnnxBuilder, x: string): string =>
-  b.once(`channelsLast ${x}`, () => b.transpose(x, [0, 2, 3, 1]));
+/** x [N, C, H, W] with channels last; made once per value and use. */
+export const channelsLast = (b: OnnxBuilder, x: string, use = ''): string =>
+  b.once(`channelsLast ${x} ${use}`, () => b.transpose(x, [0, 2, 3, 1]));
 
 /**
  * The patch under each output pixel as a row: [N, OH*OW, kh*kw, C], by one Gather over pixels, whose copies are C floats
@@ -101,10 +101,10 @@ function im2col(
 
 /** Rows of pixels with a frame of zeros: [N, (H + before + after) * (...), C]. */
 export function paddedPixels(
-  b: OnnxBuilder, x: string, [n, c, h, w]: Extents, before: number, [below, right]: readonly [number, number],
+  b: OnnxBuilder, x: string, [n, c, h, w]: Extents, before: number, [below, right]: readonly [number, number], use = '',
 ): string {
-  return b.once(`paddedPixels ${x} ${before} ${below} ${right}`, () => {
-    const last = channelsLast(b, x);
+  return b.once(`paddedPixels ${x} ${before} ${below} ${right} ${use}`, () => {
+    const last = channelsLast(b, x, use);
     const padded = before || below || right
       ? b.op('Pad', [last, b.ints([0, before, before, 0, 0, below, right, 0])])
       : last;

@@ -47,6 +47,9 @@ type Extents = readonly [number, number, number, number];
 /** Products of channel numbers from which the saved multiplications outweigh the transforms (bench/RESULTS.md, "lowerings"). */
 export const MIN_CHANNEL_PRODUCT = { map: 64 * 64, filterGrad: 32 * 64 } as const;
 
+/** Pixels of the largest map whose patches are kept for the backward pass. */
+const KEPT_MAP = 8 * 8;
+
 /** Whether a convolution is of the kind that Winograd's algorithm computes, on maps that tiles cover evenly. */
 export function applies(
   b: OnnxBuilder, { stride, padding, dilation, groups }: ConvAttrs, image: Shape, filter: Shape, minChannelProduct: number,
@@ -63,12 +66,17 @@ const transformFor = ([, , h, w]: Extents): Transform => (h % 4 === 0 && w % 4 =
 const constantMatrix = (b: OnnxBuilder, name: string, rows: readonly number[][]): string =>
   b.once(`winograd ${name} ${rows.length}`, () => b.array(float32([rows.length, rows[0]!.length], rows.flat())));
 
-/** B^T d B of every patch of x [N, C, H, W] (padded by 1): [patch^2, N * tiles, C]. */
-function transformPatches(b: OnnxBuilder, x: string, [n, c, h, w]: Extents, f: Transform): string {
-  return b.once(`winograd patches ${f.tile} ${x}`, () => {
+/**
+ * B^T d B of every patch of x [N, C, H, W] (padded by 1): [patch^2, N * tiles, C]. The forward pass and the filter gradient need the
+ * same patches. On small maps, where activations are small, they are kept from one to the other; on large maps making them again
+ * costs 2 % of a step and saves a third of its memory.
+ */
+function transformPatches(b: OnnxBuilder, x: string, [n, c, h, w]: Extents, f: Transform, pass: 'forward' | 'backward'): string {
+  const kept = h * w <= KEPT_MAP ? 'kept' : pass;
+  return b.once(`winograd patches ${f.tile} ${x} ${kept}`, () => {
     const [rows, columns] = [h / f.tile, w / f.tile];
     const cells = f.patch * f.patch;
-    const pixels = b.reshape(paddedPixels(b, x, [n, c, h, w], 1, [1, 1]), [n * (h + 2) * (w + 2), c]);
+    const pixels = b.reshape(paddedPixels(b, x, [n, c, h, w], 1, [1, 1], kept), [n * (h + 2) * (w + 2), c]);
     const indices = b.once(`winograd indices ${f.tile} ${[n, h, w]}`, () => {
       const data = new Int32Array(cells * n * rows * columns);
       let at = 0;
@@ -101,7 +109,7 @@ export function forward(b: OnnxBuilder, x: string, w: string, image: Shape, filt
   const [n, , h, width] = image as Extents;
   const f = transformFor(image as Extents);
   const filters = transformFilters(b, w, filter, f, false);
-  const products = b.matmul(transformPatches(b, x, image as Extents, f), filters, false, true, [3, 3]);
+  const products = b.matmul(transformPatches(b, x, image as Extents, f, 'forward'), filters, false, true, [3, 3]);
   return assembleTiles(b, products, [n, filter[0]!, h, width], f);
 }
 
@@ -109,7 +117,7 @@ export function inputGrad(b: OnnxBuilder, dy: string, w: string, image: Shape, f
   const [n, , h, width] = image as Extents;
   const f = transformFor(image as Extents);
   const filters = transformFilters(b, w, filter, f, true);
-  const products = b.matmul(transformPatches(b, dy, [n, filter[0]!, h, width], f), filters, false, false, [3, 3]);
+  const products = b.matmul(transformPatches(b, dy, [n, filter[0]!, h, width], f, 'backward'), filters, false, false, [3, 3]);
   return assembleTiles(b, products, image as Extents, f);
 }
 
@@ -119,7 +127,7 @@ export function filterGrad(b: OnnxBuilder, x: string, dy: string, image: Shape, 
   const [k] = filter as Extents;
   const f = transformFor(image as Extents);
   const tiles = n * (h / f.tile) * (w / f.tile);
-  const patches = transformPatches(b, x, image as Extents, f);
+  const patches = transformPatches(b, x, image as Extents, f, 'backward');
   const cells = b.transpose(b.reshape(channelsLast(b, dy), [n, h / f.tile, f.tile, w / f.tile, f.tile, k]), [2, 4, 0, 1, 3, 5]);
   const output = constantMatrix(b, 'output', f.output);
   const spread = b.matmul(output, b.reshape(cells, [f.tile * f.tile, -1]), true, false, [2, 2]);
