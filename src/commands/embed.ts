@@ -77,7 +77,8 @@ export function encoderOf({ meta }: Artifact, source: string): ImageEncoder {
   return { encoder, input };
 }
 
-function encoderWeights({ tensors }: Artifact, target: boolean, source: string): Map<string, NdArray> {
+/** The tensors `encoder.*` of a model, or of its target network; throws InputError where it has none. */
+export function encoderWeights({ tensors }: Artifact, target: boolean, source: string): Map<string, NdArray> {
   const prefix = target ? 'target.encoder.' : 'encoder.';
   const found = [...tensors].filter(([name]) => name.startsWith(prefix));
   if (found.length === 0) throw new InputError(`${source} has no tensors ${prefix}*${target ? '; it keeps no target network' : ''}`);

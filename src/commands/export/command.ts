@@ -1,0 +1,59 @@
+import { defineCommand } from '../../cli/command.js';
+import { outputOptions } from '../../cli/common.js';
+import { choice, flag, integer } from '../../cli/options.js';
+import { InputError } from '../../core/errors.js';
+import { asInput, readArtifact, writeArtifact } from '../../core/files/artifact.js';
+import { encodeNpz } from '../../core/files/npy.js';
+import { checkOutput, nameOf, writeOutput } from '../../core/files/streams.js';
+import { encoderOf, encoderWeights } from '../embed.js';
+import { onnxEncoder } from './onnx.js';
+
+const options = {
+  format: choice({ choices: ['onnx', 'torchvision', 'npz'], default: 'onnx', help: 'onnx: a model to run; torchvision: weights under its names; npz: all tensors' }),
+  size: integer({ min: 8, help: 'onnx: side of the images it takes, in pixels; that of training where left out' }),
+  target: flag({ help: "the target network's encoder instead of the online one" }),
+  ...outputOptions,
+} as const;
+
+export const exportCommand = defineCommand({
+  name: 'export',
+  summary: 'an encoder for other programs: ONNX, torchvision weights, NumPy',
+  description: 'ONNX models take any number of images, float32 [batch, C, size, size] from 0 to 1, normalise them and give features '
+    + '[batch, D]. They use the standard operators of opset 21 only, and carry a card (description, preprocessing, recipe) in their '
+    + 'metadata. torchvision writes the weights of a ResNet as safetensors, under the names of torchvision.models.',
+  examples: [
+    ['byo export encoder.st -o encoder.onnx', 'for ONNX Runtime in any language'],
+    ['byo export encoder.st --format torchvision -o resnet18.safetensors', 'for load_state_dict(..., strict=False)'],
+    ['byo export features.st --format npz -o features.npz', 'tensors of any file, for NumPy'],
+  ],
+  arguments: [{ name: 'model', optional: true, help: 'model, or any tensor file for npz; standard input where left out' }],
+  options,
+  async run(context, [source = '-'], o) {
+    await checkOutput(o.output, { force: o.force });
+    if (o.format === 'npz') {
+      const { tensors } = await readArtifact(source);
+      return writeOutput(o.output, encodeNpz(tensors), { force: o.force });
+    }
+    const artifact = await readArtifact(source, { kind: 'model' });
+    const model = encoderOf(artifact, nameOf(source));
+    const weights = encoderWeights(artifact, o.target, nameOf(source));
+    if (o.format === 'onnx') {
+      const card = { recipe: artifact.recipe, digest: artifact.digest, version: context.version };
+      return writeOutput(o.output, [onnxEncoder({ model, weights, size: o.size ?? model.input.size, card })], { force: o.force });
+    }
+    const { encoder, input } = model;
+    if (!encoder.name.startsWith('resnet') || (encoder.norm ?? 'batch') !== 'batch' || encoder.weightStandardization) {
+      throw new InputError(`${nameOf(source)} holds a ${encoder.name} with ${encoder.norm ?? 'batch'} normalisation, but torchvision has ResNets with `
+        + 'plain batch normalisation only; export it as onnx or npz');
+    }
+    if (encoder.stem !== 'imagenet') {
+      context.terminal.info(`the first layer is a 3x3 convolution of stride 1${encoder.stem === 'cifar' ? ', and there is no max-pool after it' : ''}: `
+        + 'change conv1 and maxpool of the torchvision model before loading');
+    }
+    const tensors = new Map([...weights].map(([name, value]) => [name.replace(/^encoder\./, ''), value]));
+    await writeArtifact(o.output, {
+      kind: 'weights', schema: 1, meta: { encoder, input }, tensors,
+      recipe: { command: 'export', options: context.recorded, version: context.version, inputs: [asInput('model', artifact, source)] },
+    }, { force: o.force });
+  },
+});
