@@ -4,13 +4,14 @@ import { InputError } from '../../core/errors.js';
 import { nearestNeighbours, voteNeighbours } from '../../core/stats/knn.js';
 import { predict } from '../../core/stats/logistic.js';
 import { accuracy } from '../../core/stats/metrics.js';
-import { accuracyInterval, probeOptions, readProbeData, reportScore } from './common.js';
+import { classifierOptions, withAlgebra } from './common.js';
+import { runClassifier } from './classify.js';
 
 const options = {
-  ...probeOptions,
   k: numbers({ placeholder: 'k', default: [20], help: 'neighbours; of several the best on the validation part' }),
   temperature: number({ default: 0.07, positive: true, help: 'T of the weights exp(cosine / T)' }),
   metric: choice({ choices: ['cosine', 'euclidean'], default: 'cosine', help: 'nearness; euclidean weighs 1 / distance' }),
+  ...classifierOptions,
 } as const;
 
 export const knn = defineCommand({
@@ -24,29 +25,29 @@ export const knn = defineCommand({
   ],
   arguments: [{ name: 'features', optional: true, help: 'embeddings with labels; standard input where left out' }],
   options,
-  async run(context, [source = '-'], o) {
-    const data = await readProbeData(source, o);
-    const ks = [...o.k].sort((a, b) => a - b);
-    const largest = ks.at(-1)!;
-    if (ks.some((k) => !Number.isInteger(k) || k < 1) || largest > data.train.x.rows) {
-      throw new InputError(`--k ${o.k} does not fit ${data.train.x.rows} training examples; use whole numbers from 1 to that`);
-    }
-    const classes = data.classes.length;
+  run: async (context, [source = '-'], o) => withAlgebra(o, (algebra) => runClassifier(context, source, o, (data) => {
     const { temperature, metric } = o;
-    let best = { k: largest, accuracy: NaN };
-    let sweep: { k: number; accuracy: number }[] = [];
+    const classes = data.classes.length;
+    const ks = [...o.k].sort((a, b) => a - b);
+    // One k needs no choice, so all of the training part is there to search.
+    const candidates = (ks.length > 1 ? data.train : data.fit).x.rows;
+    if (ks.some((k) => !Number.isInteger(k) || k < 1 || k > candidates)) {
+      throw new InputError(`--k ${o.k} does not fit ${candidates} training examples; use whole numbers from 1 to that`);
+    }
+    let best = { k: ks[0]!, accuracy: NaN };
+    let sweep: (typeof best)[] = [];
     if (ks.length > 1) {
-      const neighbours = nearestNeighbours(data.train.x, data.validation.x, { k: largest, metric });
-      sweep = ks.map((k) => ({
-        k, accuracy: accuracy(data.validation.labels, predict(voteNeighbours(neighbours, data.train.labels, classes, { k, temperature }))),
-      }));
+      const neighbours = nearestNeighbours(data.train.x, data.validation.x, { k: ks.at(-1)!, metric, algebra });
+      sweep = ks.map((k) => {
+        const votes = voteNeighbours(neighbours, data.train.labels, classes, { k, temperature });
+        return { k, accuracy: accuracy(data.validation.labels, predict(votes)) };
+      });
       best = sweep.reduce((a, b) => (b.accuracy > a.accuracy ? b : a));
     }
-    const neighbours = nearestNeighbours(data.fit.x, data.test.x, { k: best.k, metric });
-    const predictions = predict(voteNeighbours(neighbours, data.fit.labels, classes, { temperature }));
-    reportScore(context, data, {
-      probe: 'knn', metric: 'accuracy', interval: accuracyInterval(data.test.labels, predictions, o.level), intervalMethod: 'wilson',
-      chosen: { k: best.k, T: temperature }, sweep,
-    }, o);
-  },
+    return {
+      probe: 'knn', chosen: { k: best.k, T: temperature }, sweep, kind: 'votes',
+      scores: (fit, test) =>
+        voteNeighbours(nearestNeighbours(fit.x, test, { k: best.k, metric, algebra }), fit.labels, classes, { temperature }),
+    };
+  })),
 });

@@ -1,64 +1,143 @@
 import { defineCommand } from '../../cli/command.js';
-import { number, integer } from '../../cli/options.js';
+import type { Context } from '../../cli/context.js';
+import { choice, integer, number, numbers } from '../../cli/options.js';
+import type { Values } from '../../cli/options.js';
+import { parseDevice } from '../../core/engine/index.js';
+import { InputError } from '../../core/errors.js';
 import { accuracy } from '../../core/stats/metrics.js';
 import { applyLinear } from '../../core/stats/linear.js';
-import { fitLogistic, predict, type LogisticFit } from '../../core/stats/logistic.js';
-import { fitStandardizer, standardize, type Matrix } from '../../core/stats/matrix.js';
-import { accuracyInterval, probeOptions, readProbeData, reportScore, type Labelled } from './common.js';
+import { fitLogistic, fitLogisticPath, predict, type LogisticFit } from '../../core/stats/logistic.js';
+import { normalizeRows, type LinearAlgebra, type Matrix } from '../../core/stats/matrix.js';
+import { classifierOptions, logGrid, standardizeAll, withAlgebra } from './common.js';
+import { headScores, trainHeads } from './heads.js';
+import { runClassifier, type Classifier, type ClassifierData } from './classify.js';
 
-const options = {
-  ...probeOptions,
+const lbfgsOptions = {
   cMin: number({ default: 1e-4, positive: true, help: 'smallest inverse penalty C that is tried' }),
   cMax: number({ default: 1e2, positive: true, help: 'largest inverse penalty C that is tried' }),
   cCount: integer({ default: 7, min: 1, help: 'values of C, evenly spaced on a log scale' }),
+  tolerance: number({ default: 1e-4, positive: true, help: 'L-BFGS stops where no entry of the mean gradient is larger' }),
+  classWeight: choice({ choices: ['none', 'balanced'], default: 'none', help: 'balanced: every class weighs the same' }),
 } as const;
+
+const sgdOptions = {
+  solver: choice({ choices: ['lbfgs', 'sgd'], default: 'lbfgs', help: 'exact logistic regression, or SGD as in papers' }),
+  protocol: choice({ choices: ['byol', 'simclr', 'dino', 'mae'], default: 'byol', help: 'defaults of the options below (SGD)' }),
+  lrs: numbers({ placeholder: 'lr', help: 'learning rates for a batch of 256, tried all at once; the best on the validation part is kept' }),
+  epochs: integer({ min: 1, help: 'epochs of SGD' }),
+  batch: integer({ min: 1, help: 'batch of SGD, at most the number of training examples' }),
+  weightDecay: number({ min: 0, help: 'weight decay of SGD' }),
+  scale: choice({ choices: ['standard', 'unit', 'none'],
+    help: 'features standardised by the training part, scaled to length 1, or as they are; standard for L-BFGS, else what the protocol does' }),
+} as const;
+
+/** Settings that the papers' code uses; the sweep's range takes in features of any scale. */
+const PROTOCOLS = {
+  byol: { lrs: [0.4, 0.3, 0.2, 0.1, 0.05], epochs: 80, batch: 1024, weightDecay: 0, nesterov: true, scale: 'none' },
+  simclr: { lrs: [0.1], epochs: 90, batch: 4096, weightDecay: 0, nesterov: true, scale: 'none' },
+  dino: { lrs: [1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1], epochs: 100, batch: 128, weightDecay: 0, nesterov: false, scale: 'none' },
+  mae: { lrs: [0.01, 0.03, 0.1, 0.3, 1], epochs: 90, batch: 1024, weightDecay: 0, nesterov: false, scale: 'standard' },
+} as const;
+
+type Options = Values<typeof lbfgsOptions & typeof sgdOptions & typeof classifierOptions>;
+type Scale = 'standard' | 'unit' | 'none';
 
 export const linear = defineCommand({
   name: 'probe linear',
   summary: 'accuracy of a linear classifier on frozen features',
-  description: 'Multinomial logistic regression by L-BFGS on standardised features. The inverse penalty C is chosen on a validation '
-    + 'part of the training data, the classifier fitted again on both, and the test part used once. C follows scikit-learn: '
-    + 'C sum CE + |W|^2 / 2.',
+  description: 'Multinomial logistic regression. By L-BFGS: the inverse penalty C (scikit-learn: C sum CE + |W|^2 / 2) is chosen on a '
+    + 'validation part of the training data, the classifier fitted again on both, and the test part used once. By SGD: the heads of '
+    + 'all learning rates train together in one program, the best on the validation part trains again on both.',
   examples: [
     ['byo probe linear features.st', 'accuracy with its confidence interval'],
     ['byo embed --model encoder.st photos.st | byo probe linear --min 0.6', 'as a check: exits with 1 below 60 %'],
+    ['byo probe linear --model encoder.st photos.st', 'the same from the model and the data set'],
     ['byo probe linear train.st --test test.st --json', 'separate test features; all numbers as JSON'],
+    ['byo probe linear features.st --solver sgd --protocol dino', "DINO's settings, with a sweep of learning rates"],
+    ['byo probe linear features.st --interval cheap', 'an interval that includes the training examples\' chance, from 5 refits'],
   ],
   arguments: [{ name: 'features', optional: true, help: 'embeddings with labels; standard input where left out' }],
-  options,
-  async run(context, [source = '-'], o) {
-    const data = await readProbeData(source, o);
-    const grid = Array.from({ length: o.cCount }, (_, i) =>
-      o.cMin * (o.cMax / o.cMin) ** (o.cCount === 1 ? 0 : i / (o.cCount - 1)));
-    const progress = await context.terminal.progress('probe linear', grid.length + 1, 'fits');
-
-    // Warm starts from small C to large: each solution is near the next one's.
-    const scaled = scale(data.train.x, data.train.x, data.validation.x);
-    let start: LogisticFit | undefined;
-    const sweep = grid.map((C, i) => {
-      start = fitLogistic(scaled[0]!, data.train.labels, data.classes.length, { C, ...(start && { start }) });
-      progress.update(i + 1);
-      return { C, accuracy: accuracy(data.validation.labels, predict(applyLinear(start, scaled[1]!))) };
-    });
-    const best = sweep.reduce((a, b) => (b.accuracy > a.accuracy ? b : a));
-    const { predictions, fit } = fitAndPredict(data.fit, data.test.x, data.classes.length, best.C);
-    progress.stop();
-    if (!fit.converged) context.terminal.warn(`L-BFGS stopped after ${fit.iterations} iterations before it had converged`);
-    reportScore(context, data, {
-      probe: 'linear', metric: 'accuracy', interval: accuracyInterval(data.test.labels, predictions, o.level), intervalMethod: 'wilson',
-      chosen: { C: best.C }, sweep, extra: { converged: fit.converged, iterations: fit.iterations },
-    }, o);
-  },
+  options: { ...lbfgsOptions, ...sgdOptions, ...classifierOptions },
+  run: async (context, [source = '-'], o) => withAlgebra(o, (algebra) =>
+    runClassifier(context, source, o, (data) =>
+      (o.solver === 'sgd' ? bySgd(context, data, o, algebra) : byLbfgs('linear', context, data, o, algebra)))),
 });
 
-/** Training and other features, all standardised by the training ones' mean and deviation. */
-const scale = (reference: Matrix, ...parts: Matrix[]): Matrix[] => {
-  const standardizer = fitStandardizer(reference);
-  return parts.map((part) => standardize(part, standardizer));
-};
+export const logistic = defineCommand({
+  name: 'probe logistic',
+  summary: 'accuracy of logistic regression on frozen features',
+  description: 'The same as byo probe linear --solver lbfgs.',
+  examples: [['byo probe logistic features.st', 'accuracy with its confidence interval']],
+  arguments: [{ name: 'features', optional: true, help: 'embeddings with labels; standard input where left out' }],
+  options: { ...lbfgsOptions, scale: sgdOptions.scale, ...classifierOptions },
+  run: async (context, [source = '-'], o) => withAlgebra(o, (algebra) =>
+    runClassifier(context, source, o, (data) => byLbfgs('logistic', context, data, o, algebra))),
+});
 
-function fitAndPredict(fit: Labelled, test: Matrix, classes: number, C: number): { predictions: Int32Array; fit: LogisticFit } {
-  const [x, y] = scale(fit.x, fit.x, test) as [Matrix, Matrix];
-  const model = fitLogistic(x, fit.labels, classes, { C });
-  return { predictions: predict(applyLinear(model, y)), fit: model };
+function byLbfgs(
+  probe: string, context: Context, data: ClassifierData,
+  o: Pick<Options, keyof typeof lbfgsOptions | 'scale'>, algebra: LinearAlgebra,
+): Classifier {
+  const classes = data.classes.length;
+  const settings = { tolerance: o.tolerance, algebra, ...(o.classWeight === 'balanced' && { classWeight: 'balanced' as const }) };
+  const scale = o.scale ?? 'standard';
+  if (o.cMin > o.cMax) throw new InputError(`--c-min ${o.cMin} is above --c-max ${o.cMax}; exchange them`);
+  const grid = logGrid(o.cMin, o.cMax, o.cCount);
+  const [x, validation] = scaled(scale, data.train.x, data.validation.x);
+  const sweep = (grid.length > 1 ? fitLogisticPath(x, data.train.labels, classes, grid, settings) : [])
+    .map((fit) => {
+      const predicted = predict(applyLinear(fit, validation, algebra));
+      return { C: fit.C, accuracy: accuracy(data.validation.labels, predicted), converged: fit.converged };
+    });
+  const C = sweep.length > 0 ? sweep.reduce((a, b) => (b.accuracy > a.accuracy ? b : a)).C : grid[0]!;
+  let last: LogisticFit | undefined;
+  return {
+    probe, chosen: { C }, sweep, kind: 'logits',
+    scores: (fit, test) => {
+      const [features, others] = scaled(scale, fit.x, test);
+      const model = fitLogistic(features, fit.labels, classes, { C, ...settings });
+      if (!model.converged) context.terminal.warn(`L-BFGS stopped after ${model.iterations} iterations before it had converged`);
+      last ??= model;
+      return applyLinear(model, others, algebra);
+    },
+    extra: () => ({ converged: last!.converged, iterations: last!.iterations, objective: last!.objective }),
+  };
+}
+
+async function bySgd(context: Context, data: ClassifierData, o: Options, algebra: LinearAlgebra): Promise<Classifier> {
+  const protocol = PROTOCOLS[o.protocol];
+  const classes = data.classes.length;
+  const scale = o.scale ?? protocol.scale;
+  const { epochs = protocol.epochs, weightDecay = protocol.weightDecay } = o;
+  const lrs = o.lrs ?? protocol.lrs;
+  const compute = { device: parseDevice(o.device), threads: o.threads };
+  const progress = await context.terminal.progress('probe linear', 2 * epochs, 'epochs');
+  const settings = (rows: number) => {
+    const batch = Math.min(o.batch ?? protocol.batch, rows);
+    const scaledRates = (rates: readonly number[]) => rates.map((lr) => (lr * batch) / 256);
+    const fixed = { optimizer: 'sgd', hidden: 0, momentum: 0.9, nesterov: protocol.nesterov, weightDecay, epochs, batch, seed: o.seed } as const;
+    return (rates: readonly number[]) => ({ ...fixed, lrs: scaledRates(rates) });
+  };
+  const [x, validation] = scaled(scale, data.train.x, data.validation.x);
+  const train = { x, labels: data.train.labels };
+  const heads = await trainHeads(train, classes, settings(x.rows)(lrs), compute, (epoch) => progress.update(epoch));
+  const sweep = heads.map((head, i) =>
+    ({ lr: lrs[i]!, accuracy: accuracy(data.validation.labels, predict(headScores(head, validation, algebra))) }));
+  const { lr } = sweep.reduce((a, b) => (b.accuracy > a.accuracy ? b : a));
+  return {
+    probe: `linear (${o.protocol})`, chosen: { lr, epochs }, sweep, kind: 'logits',
+    scores: async (fit, test) => {
+      const [features, others] = scaled(scale, fit.x, test);
+      const [head] = await trainHeads({ x: features, labels: fit.labels }, classes, settings(features.rows)([lr]), compute,
+        (epoch) => progress.update(epochs + epoch));
+      progress.stop();
+      return headScores(head!, others, algebra);
+    },
+  };
+}
+
+/** Training features and others, both scaled by what the training features say. */
+function scaled(scale: Scale, train: Matrix, other: Matrix): [Matrix, Matrix] {
+  if (scale === 'standard') return standardizeAll(train, other) as [Matrix, Matrix];
+  return scale === 'unit' ? [normalizeRows(train), normalizeRows(other)] : [train, other];
 }

@@ -114,9 +114,33 @@ export function brierScore(truth: Values, probabilities: Matrix): number {
  */
 export function calibrationError(truth: Values, probabilities: Matrix, bins = 15): number {
   const { confidences, correct } = confidencesOf(truth, probabilities);
-  const assignment = confidences.map((confidence) => Math.min(bins - 1, Math.max(0, Math.ceil(confidence * bins) - 1)));
+  const assignment = confidences.map((confidence) => equalWidthBin(confidence, bins));
   return binnedGap(confidences, correct, assignment, bins);
 }
+
+/** One bar of a reliability diagram; NaN means in an empty bin. */
+export interface ReliabilityBin {
+  readonly low: number;
+  readonly high: number;
+  readonly n: number;
+  /** Mean confidence. */
+  readonly confidence: number;
+  readonly accuracy: number;
+}
+
+/** The bins that `calibrationError` compares. */
+export function reliability(truth: Values, probabilities: Matrix, bins = 15): ReliabilityBin[] {
+  const { confidences, correct } = confidencesOf(truth, probabilities);
+  const assignment = confidences.map((confidence) => equalWidthBin(confidence, bins));
+  return Array.from({ length: bins }, (_, bin) => {
+    const inside = (values: Float64Array): Float64Array => values.filter((_value, i) => assignment[i] === bin);
+    const own = inside(confidences);
+    return { low: bin / bins, high: (bin + 1) / bins, n: own.length, confidence: mean(own), accuracy: mean(inside(correct)) };
+  });
+}
+
+const equalWidthBin = (confidence: number, bins: number): number =>
+  Math.min(bins - 1, Math.max(0, Math.ceil(confidence * bins) - 1));
 
 /** The same with bins of equal mass: confidences in ascending order, cut into `bins` parts of equal size up to one. */
 export function adaptiveCalibrationError(truth: Values, probabilities: Matrix, bins = 15): number {

@@ -16,6 +16,8 @@ export interface RetrievalScores {
   readonly excluded: number;
   /** Mean over queries of the average precision of the full ranking. */
   readonly map: number;
+  /** The average precision of each query that counts. */
+  readonly averagePrecisions: readonly number[];
   /** The same with each ranking cut at R, its number of relevant items, and divided by R (Musgrave et al. 2020). */
   readonly mapAtR: number;
   readonly at: readonly {
@@ -58,8 +60,7 @@ export function retrievalScores(
   const members: number[][] = Array.from({ length: classes }, () => []);
   for (let j = 0; j < gallery.rows; j++) members[galleryLabels[j]].push(j);
 
-  let counted = 0;
-  let map = 0;
+  const averagePrecisions: number[] = [];
   let mapAtR = 0;
   const at = ks.map((k) => ({ k, recall: 0, precision: 0, ndcg: 0 }));
   forRowBlocks(queries, QUERY_BLOCK, (block, first) => {
@@ -68,10 +69,9 @@ export function retrievalScores(
       const self = excludeSelf ? first + i : -1;
       const relevant = members[queryLabels[first + i]].filter((j) => j !== self);
       if (relevant.length === 0) continue;
-      counted++;
       const ranks = ranksOf(relevant, similarities.subarray(i * items.rows, (i + 1) * items.rows), self);
       const precisions = ranks.map((rank, hit) => (hit + 1) / rank);
-      map += sum(precisions) / ranks.length;
+      averagePrecisions.push(sum(precisions) / ranks.length);
       mapAtR += sum(precisions.filter((_, hit) => ranks[hit] <= ranks.length)) / ranks.length;
       for (const scores of at) {
         const hits = ranks.filter((rank) => rank <= scores.k);
@@ -82,11 +82,13 @@ export function retrievalScores(
       }
     }
   });
+  const counted = averagePrecisions.length;
   if (counted === 0) throw new InputError('no query has a relevant item in the gallery: do their labels match?');
   return {
     queries: counted,
     excluded: queries.rows - counted,
-    map: map / counted,
+    map: sum(averagePrecisions) / counted,
+    averagePrecisions,
     mapAtR: mapAtR / counted,
     at: at.map(({ k, recall, precision, ndcg }) =>
       ({ k, recall: recall / counted, precision: precision / counted, ndcg: ndcg / counted })),

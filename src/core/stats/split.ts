@@ -75,11 +75,11 @@ export function fewShot(labels: ArrayLike<number>, shots: number, seed = 0, draw
 
 /**
  * A stratified share of the rows, at least one of every class: for semi-supervised probes on 1 or 10 percent of the
- * labels. Ascending row indices.
+ * labels. Ascending row indices. Different draws of a seed are independent.
  */
-export function stratifiedSubset(labels: ArrayLike<number>, share: number, seed = 0): Int32Array {
+export function stratifiedSubset(labels: ArrayLike<number>, share: number, seed = 0, draw = 0): Int32Array {
   if (!(share > 0 && share <= 1)) throw new InputError(`a share of ${share} was given: use a number in (0, 1]`);
-  const random = stream(seed, 'subset');
+  const random = stream(seed, 'subset', draw);
   return Int32Array.from(rowsByValue(labels).flatMap(([, rows]) =>
     shuffled(rows, random).slice(0, Math.max(1, Math.round(share * rows.length))))).sort();
 }
@@ -133,7 +133,7 @@ function strataOf(
 }
 
 /** Row indices of each value, by ascending value. */
-function rowsByValue(values: ArrayLike<number>): [number, number[]][] {
+export function rowsByValue(values: ArrayLike<number>): [number, number[]][] {
   const rows = new Map<number, number[]>();
   for (let i = 0; i < values.length; i++) {
     const list = rows.get(values[i]);
