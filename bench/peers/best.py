@@ -31,13 +31,14 @@ def configurations(workload):
 
 
 def run(workload, options):
-    """What the workload's script printed, or {'error': its last line}."""
+    """What the workload's script printed, or {'error': the line that names its error}."""
     script = pathlib.Path(__file__).parent / SCRIPTS[workload]
     print(script.name, *options, file=sys.stderr, flush=True)
     done = subprocess.run([sys.executable, str(script), *options], capture_output=True, text=True)
     if done.returncode == 0:
         return json.loads(done.stdout)
-    return {'error': (done.stderr.strip().splitlines() or [f'exit status {done.returncode}'])[-1]}
+    lines = done.stderr.strip().splitlines() or [f'exit status {done.returncode}']
+    return {'error': next((line for line in reversed(lines) if 'Error:' in line), lines[-1])}
 
 
 def summary(options, results):
