@@ -2,7 +2,7 @@
 .PHONY: demo test test-long bench lint check build clean
 
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
-BYO := node bin/byo.js
+VITEST := vitest run
 
 node_modules/.installed: package.json package-lock.json .npmrc
 	npm ci
@@ -19,7 +19,7 @@ demo: build
 	bash examples/demo.sh
 
 test: build
-	vitest run
+	$(VITEST)
 
 test-long: build
 	BYO_TEST_LONG=1 vitest run --dir test/long

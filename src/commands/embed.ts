@@ -14,7 +14,7 @@ const options = {
   data: text({ placeholder: 'file', local: true, help: 'data set to embed, where the model comes from standard input' }),
   batch: integer({ default: 64, min: 1, local: true, help: 'images at a time' }),
   untrained: flag({ help: "the model's encoder with random weights instead (a baseline; see --seed)" }),
-  pixels: flag({ help: 'the pixels themselves as features (a baseline; takes no model)' }),
+  pixels: integer({ min: 1, help: 'the pixels themselves, averaged down to so many a side, as features (a baseline; takes no model)' }),
   target: flag({ help: "the target network's encoder instead of the online one" }),
   ...outputOptions, ...computeOptions, ...seedOption,
 } as const;
@@ -35,11 +35,11 @@ export const embed = defineCommand({
     if (argument !== undefined && o.data !== undefined) throw new UsageError(`two data sets were given, ${argument} and --data ${o.data}; give one`);
     const source = argument ?? o.data ?? '-';
     const modelSource = o.model ?? (source === '-' ? undefined : '-');
-    if (o.pixels && o.model) throw new UsageError('--pixels takes no model; leave --model out');
-    if (!o.pixels && modelSource === undefined) throw new UsageError('embed needs a model: --model FILE, or --data FILE with the model on standard input');
+    if (o.pixels !== undefined && o.model) throw new UsageError('--pixels takes no model; leave --model out');
+    if (o.pixels === undefined && modelSource === undefined) throw new UsageError('embed needs a model: --model FILE, or --data FILE with the model on standard input');
     await checkOutput(o.output, { force: o.force });
 
-    const model = o.pixels ? undefined : await readArtifact(modelSource!, { kind: 'model' });
+    const model = o.pixels !== undefined ? undefined : await readArtifact(modelSource!, { kind: 'model' });
     const data = await readArtifact(source, { kind: 'dataset' });
     const set = imageSetOf(data, nameOf(source));
     const count = set.images.shape[0]!;
@@ -47,7 +47,7 @@ export const embed = defineCommand({
     const compute = { batch: o.batch, device: parseDevice(o.device), threads: o.threads, onProgress: (n: number) => progress.update(n) };
     let features: NdArray;
     if (!model) {
-      features = pixelFeatures(set.images);
+      features = pixelFeatures(set.images, o.pixels!);
     } else {
       const encoder = encoderOf(model, nameOf(modelSource!));
       const weights = o.untrained
@@ -85,7 +85,21 @@ export function encoderWeights({ tensors }: Artifact, target: boolean, source: s
   return new Map(found.map(([name, value]) => [name.replace(/^target\./, ''), value]));
 }
 
-function pixelFeatures(images: NdArray<Uint8Array>): NdArray {
-  const [count] = images.shape as [number];
-  return ndarray('float32', [count, images.data.length / count], Float32Array.from(images.data, (v) => v / 255));
+/** Images in [0, 1] averaged down to side x side, [N, C * side * side]. */
+function pixelFeatures(images: NdArray<Uint8Array>, side: number): NdArray {
+  const [count, channels, height, width] = images.shape as [number, number, number, number];
+  if (side > Math.min(height, width)) throw new UsageError(`--pixels ${side} is more than the images' ${height}x${width}`);
+  const out = new Float32Array(count * channels * side * side);
+  const start = (i: number, extent: number) => Math.floor((i * extent) / side);
+  for (let plane = 0, at = 0; plane < count * channels; plane++) {
+    for (let y = 0; y < side; y++) for (let x = 0; x < side; x++, at++) {
+      const [top, bottom, left, right] = [start(y, height), start(y + 1, height), start(x, width), start(x + 1, width)];
+      let sum = 0;
+      for (let row = top; row < bottom; row++) for (let column = left; column < right; column++) {
+        sum += images.data[(plane * height + row) * width + column]!;
+      }
+      out[at] = sum / ((bottom - top) * (right - left) * 255);
+    }
+  }
+  return ndarray('float32', [count, channels * side * side], out);
 }
