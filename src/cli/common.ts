@@ -34,5 +34,6 @@ export const trainingOptions = {
   logEvery: integer({ default: 1, min: 1, local: true, help: 'steps between lines of the log' }),
   checkpoint: text({ placeholder: 'file', local: true, help: 'where to keep the state that --resume goes on from; OUTPUT.ckpt where left out' }),
   checkpointEvery: number({ default: 300, min: 0, local: true, help: 'seconds between checkpoints; 0: only on interruption' }),
+  keepEvery: integer({ min: 1, local: true, help: 'keep the model of every so many steps, as OUTPUT-STEP' }),
   resume: flag({ local: true, help: 'go on from the checkpoint, if there is one' }),
 } as const;

@@ -1,29 +1,30 @@
 import { rm } from 'node:fs/promises';
-import { trainingOptions, computeOptions, outputOptions, seedOption } from '../cli/common.js';
+import type { trainingOptions, computeOptions, outputOptions, seedOption } from '../cli/common.js';
 import type { Context } from '../cli/context.js';
 import type { Values } from '../cli/options.js';
 import { stopAtSteps } from '../cli/signals.js';
 import { existsSync } from 'node:fs';
 import { parseDevice } from '../core/engine/index.js';
-import { InputError } from '../core/errors.js';
+import { InputError, UsageError } from '../core/errors.js';
 import { readArtifact, writeArtifact, type Recipe } from '../core/files/artifact.js';
 import { canonicalJson } from '../core/files/json.js';
 import { train, type State, type StepReport } from '../core/train/index.js';
 import { openLog } from '../core/train/log.js';
 import type { Pretraining } from './pretrain/method.js';
 
-const shared = { ...outputOptions, ...computeOptions, ...seedOption, ...trainingOptions };
-type Options = Values<typeof shared>;
+type Options = Values<typeof outputOptions & typeof computeOptions & typeof seedOption & typeof trainingOptions>;
 
 /**
- * Trains with everything that surrounds it at the command line: progress, log, checkpoints, resumption, signals. Returns the final
- * state, or undefined where a signal ended the run (its checkpoint is saved).
+ * Trains with everything that surrounds it at the command line: progress, log, checkpoints, resumption, signals. Returns the
+ * final state, or undefined where a signal ended the run (its checkpoint is saved).
  */
 export async function runTraining(
-  context: Context, job: Pick<Pretraining, 'program' | 'steps' | 'feeds' | 'stepsPerEpoch' | 'examplesPerStep'>,
-  options: Options, recipe: Recipe,
+  context: Context, job: Pretraining, options: Options, recipe: Recipe,
 ): Promise<State | undefined> {
   const { terminal, interruption } = context;
+  if (options.keepEvery !== undefined && !isFile(options.output)) {
+    throw new UsageError('--keep-every writes models beside the output, which is a stream here; name a file with -o');
+  }
   const checkpoint = options.checkpoint ?? (isFile(options.output) ? `${options.output}.ckpt` : undefined);
   const resume = options.resume && checkpoint && existsSync(checkpoint) ? await readCheckpoint(checkpoint, recipe) : undefined;
   if (options.resume && !resume) terminal.info(`no checkpoint to resume from${checkpoint ? ` at ${checkpoint}` : ''}; starting anew`);
@@ -31,14 +32,25 @@ export async function runTraining(
 
   const log = options.log ? await openLog(options.log, resume?.step ?? 0) : undefined;
   const progress = await terminal.progress(context.command, job.steps, 'steps');
+  const keep = async (step: number, state: State) => {
+    const { meta, tensors } = job.model(state);
+    const path = options.output.replace(/(\.[^./]*)?$/, `-${step}$1`);
+    await writeArtifact(path, { kind: 'model', schema: 1, recipe, meta: { ...meta, step }, tensors }, { force: options.force });
+  };
   let lastSave = performance.now();
+  let monitored: Record<string, number> = {};
+  const compute = { device: parseDevice(options.device), threads: options.threads };
   stopAtSteps();
   try {
     const { state, done } = await train(job, {
-      seed: options.seed, device: parseDevice(options.device), threads: options.threads, ...(resume && { resume }),
-      onStep: (report) => {
-        progress.update(report.done, shownValues(report, job));
-        if (log && (report.done % options.logEvery === 0 || report.done === job.steps)) log.write(logLine(report, job));
+      seed: options.seed, ...compute, ...(resume && { resume }),
+      onStep: async (report) => {
+        const { done } = report;
+        const epochEnds = done % job.stepsPerEpoch === 0 || done === job.steps;
+        if (job.monitor && epochEnds) monitored = await job.monitor(report.state(), compute);
+        progress.update(done, { ...shownValues(report, job), ...monitored });
+        if (log && (done % options.logEvery === 0 || done === job.steps)) log.write({ ...logLine(report, job), ...monitored });
+        if (options.keepEvery && done % options.keepEvery === 0 && done < job.steps) await keep(done, report.state());
       },
       shouldStop: () => interruption.signal !== undefined,
       shouldSave: () => checkpoint !== undefined && options.checkpointEvery > 0
@@ -87,13 +99,11 @@ function difference(then: Recipe, now: Recipe): string | undefined {
   return then.version === now.version ? undefined : `it was made by version ${then.version}`;
 }
 
-const shownValues = ({ done, metrics }: StepReport, { stepsPerEpoch }: { stepsPerEpoch: number }): Record<string, number | string> => ({
+const shownValues = ({ done, metrics }: StepReport, { stepsPerEpoch }: Pretraining): Record<string, number | string> => ({
   epoch: (done / stepsPerEpoch).toFixed(1), ...metrics,
 });
 
-function logLine(
-  { done, metrics, schedule, computeMs, waitMs }: StepReport, job: Pick<Pretraining, 'stepsPerEpoch' | 'examplesPerStep'>,
-): Record<string, number> {
+function logLine({ done, metrics, schedule, computeMs, waitMs }: StepReport, job: Pretraining): Record<string, number> {
   return {
     step: done, epoch: done / job.stepsPerEpoch, ...metrics, ...schedule,
     examplesPerSecond: job.examplesPerStep / (computeMs / 1000), computeMs, waitMs,

@@ -13,7 +13,8 @@ import {
 } from '../../core/nn/index.js';
 import { accumulate, adam, adamw, cosineEmaDecay, emaUpdate, lamb, lars, sgd, warmupCosine, type Update } from '../../core/optim/index.js';
 import { stream } from '../../core/random.js';
-import type { ImageEncoder, State } from '../../core/train/index.js';
+import { knnAccuracy, type ImageEncoder, type State } from '../../core/train/index.js';
+import { augmentedImages } from '../../core/data/augment/preview.js';
 import type { PretrainMethod, Pretraining } from './method.js';
 
 const options = {
@@ -41,7 +42,8 @@ const options = {
   projHidden: integer({ default: 4096, min: 1, help: "projector's hidden units" }),
   projOut: integer({ default: 256, min: 1, help: 'dimension of projections and predictions' }),
   predHidden: integer({ default: 4096, min: 1, help: "predictor's hidden units" }),
-  monitor: choice({ choices: ['none', 'linear'], default: 'none', help: 'train a linear classifier beside (it does not touch the encoder; needs labels)' }),
+  monitor: choice({ choices: ['none', 'linear', 'knn'], default: 'none', help: 'report the accuracy of a linear classifier trained beside the '
+    + 'encoder, or of nearest neighbours after every epoch; neither touches the encoder, both need labels' }),
 } as const;
 type Options = Values<typeof options>;
 
@@ -70,8 +72,8 @@ function setup(set: ImageSet, o: Options, seed: number): Pretraining {
   const size = o.size ?? Math.min(height, width);
   const encoder: ImageEncoder = { encoder: encoderSpec(o), input: { channels, size, ...STATISTICS[channels as 1 | 3] } };
   const classCount = classes?.length ?? (labels ? Math.max(...labels) + 1 : 0);
-  if (o.monitor === 'linear' && !labels) {
-    throw new UsageError('--monitor linear needs labels, but the data set has none; leave it out or convert with labels');
+  if (o.monitor !== 'none' && !labels) {
+    throw new UsageError(`--monitor ${o.monitor} needs labels, but the data set has none; leave it out or convert with labels`);
   }
 
   const augmentations = views(o);
@@ -134,6 +136,13 @@ function setup(set: ImageSet, o: Options, seed: number): Pretraining {
       };
     },
     model: (state) => ({ meta: { method: 'byol', ...encoder, ...(classes && { classes }) }, tensors: networks(state) }),
+    ...(o.monitor === 'knn' && { monitor: (state, compute) => knnAccuracy(encoder, networks(state), set, compute) }),
+    preview: async (compute) => {
+      const shown = Math.min(count, PREVIEWED);
+      const few = { ...dims, batch: shown };
+      return Promise.all(augmentations.map((view, i) => augmentedImages(
+        gatherImages(images, [...Array(shown).keys()]), view, few, stream(seed, `augment view${i + 1}`, 0), compute)));
+    },
   };
 }
 
@@ -157,6 +166,9 @@ function monitorLinear(scope: Scope, y: Tensor, classes: number): Record<string,
   adam(scope.at('optimizer'), parameters.map((p, i) => [p, gradients[i]!]), { lr: 1e-3 });
   return { monitorAccuracy: correct(scores, labels).mean() };
 }
+
+/** Images of each view in a preview. */
+const PREVIEWED = 32;
 
 /** The online networks under their own names, and the target's: `encoder.*`, `projector.*`, `predictor.*`, `target.*`. */
 function networks(state: State): State {

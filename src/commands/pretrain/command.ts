@@ -1,14 +1,19 @@
 import { defineCommand, type Command } from '../../cli/command.js';
 import { computeOptions, outputOptions, seedOption, trainingOptions } from '../../cli/common.js';
 import type { Context } from '../../cli/context.js';
-import { kebab, type OptionTable, type Values } from '../../cli/options.js';
-import { imageSetOf, withoutTest } from '../../core/data/dataset.js';
+import { kebab, text, type OptionTable, type Values } from '../../cli/options.js';
+import { datasetArtifact, imageSetOf, withoutTest } from '../../core/data/dataset.js';
 import { asInput, readArtifact, writeArtifact, type Recipe } from '../../core/files/artifact.js';
 import { checkOutput, nameOf } from '../../core/files/streams.js';
 import { runTraining } from '../training.js';
-import type { PretrainMethod } from './method.js';
+import type { PretrainMethod, Pretraining } from './method.js';
+import { parseDevice } from '../../core/engine/index.js';
+import { UsageError } from '../../core/errors.js';
 
-const shared = { ...outputOptions, ...computeOptions, ...seedOption, ...trainingOptions };
+const shared = {
+  ...outputOptions, ...computeOptions, ...seedOption, ...trainingOptions,
+  preview: text({ placeholder: 'file', local: true, help: 'write augmented views of the first images as a data set, and do not train' }),
+} as const;
 
 /** `byo pretrain METHOD`: reads a data set, trains, writes a model. */
 export function pretrain<T extends OptionTable>(method: PretrainMethod<T>): Command {
@@ -35,10 +40,28 @@ async function run<T extends OptionTable>(
   const recipe: Recipe = {
     command: context.command, options: recorded, seed: common.seed, version: context.version, inputs: [asInput('data', data, source)],
   };
+  if (common.preview !== undefined) return writePreview(context, pretraining, common.preview, common, recipe);
   const state = await runTraining(context, pretraining, common, recipe);
   if (!state) return;
   const { meta, tensors } = pretraining.model(state);
   await writeArtifact(common.output, { kind: 'model', schema: 1, recipe, meta, tensors }, { force: common.force });
+}
+
+/** Views beside each other: image i of every view under class `view1`, `view2`, … */
+async function writePreview(
+  { terminal }: Context, pretraining: Pretraining, target: string, o: Values<typeof shared>, recipe: Recipe,
+): Promise<void> {
+  const views = await pretraining.preview?.({ device: parseDevice(o.device), threads: o.threads });
+  if (!views) throw new UsageError(`${recipe.command} has no views to preview`);
+  const [count, ...shape] = views[0]!.shape as [number, ...number[]];
+  const pixels = views[0]!.data.length;
+  const data = new Uint8Array(views.length * pixels);
+  views.forEach((view, i) => data.set(view.data, i * pixels));
+  const labels = Int32Array.from({ length: views.length * count }, (_, i) => Math.floor(i / count));
+  const set = { images: { dtype: 'uint8', shape: [views.length * count, ...shape], data } as const, labels, skipped: [],
+    classes: views.map((_, i) => `view${i + 1}`) };
+  await writeArtifact(target, { ...datasetArtifact(set), recipe }, { force: o.force });
+  terminal.info(`${count} images in ${views.length} views; byo plot images ${target} shows them`);
 }
 
 /** Fills in a preset's values wherever the user (or a file, or a variable) gave none. */

@@ -1,5 +1,7 @@
 import type { OptionTable, Values } from '../../cli/options.js';
+import type { NdArray } from '../../core/array.js';
 import type { ImageSet } from '../../core/data/images.js';
+import type { CompileOptions } from '../../core/engine/index.js';
 import type { Artifact } from '../../core/files/artifact.js';
 import type { Job, State } from '../../core/train/index.js';
 
@@ -10,6 +12,10 @@ export interface Pretraining extends Job {
   readonly examplesPerStep: number;
   /** The model file's tensors and meta. */
   model(state: State): Pick<Artifact, 'meta' | 'tensors'>;
+  /** What the encoder knows at this moment; asked after every epoch. */
+  monitor?(state: State, compute: CompileOptions): Promise<Record<string, number>>;
+  /** Augmented views of the first batch, one set of images per view, for a look at what the method sees. */
+  preview?(compute: CompileOptions): Promise<NdArray<Uint8Array>[]>;
 }
 
 /**
@@ -28,6 +34,4 @@ export interface PretrainMethod<T extends OptionTable> {
   /** The preset for a data set where the user names none. */
   choosePreset(images: ImageSet): string;
   setup(images: ImageSet, options: Values<T>, seed: number): Pretraining;
-  /** Augmented views of a few images, [views, B, C, H, W] in [0, 1], for a look at what the method sees. */
-  preview?(images: ImageSet, options: Values<T>, seed: number): Promise<import('../../core/array.js').NdArray<Float32Array>>;
 }

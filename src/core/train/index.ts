@@ -1,2 +1,3 @@
 export * from './train.js';
 export * from './embed.js';
+export * from './monitor.js';

@@ -83,8 +83,9 @@ export async function train(job: Job, options: TrainOptions): Promise<TrainResul
   }
 }
 
-const scalars = (outputs: Readonly<Record<string, NdArray>>): Record<string, number> =>
-  Object.fromEntries(Object.entries(outputs).filter(([, { data }]) => data.length === 1).map(([name, { data }]) => [name, Number(data[0])]));
+const scalars = (arrays: Readonly<Record<string, NdArray>>): Record<string, number> =>
+  Object.fromEntries(Object.entries(arrays).filter(([, { shape }]) => shape.length === 0)
+    .map(([name, { data }]) => [name, Number(data[0])]));
 
 function requireFinite(metrics: Readonly<Record<string, number>>, step: number, state: () => State): void {
   const bad = Object.entries(metrics).find(([, value]) => !Number.isFinite(value));
