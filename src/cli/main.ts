@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { ByoError, EXIT } from '../core/errors.js';
+import { explainWriteError } from '../core/files/system-errors.js';
 import { globalOptions } from './common.js';
 import type { Command } from './command.js';
 import { commandHelp, overview } from './help.js';
@@ -14,9 +15,9 @@ export const version = (): string =>
 
 /** Runs one command line and ends the process with its exit code. */
 export async function main(argv: readonly string[]): Promise<void> {
-  process.stdout.on('error', quietOnClosedPipe);
-  process.stderr.on('error', quietOnClosedPipe);
   const terminal = new Terminal({ quiet: false, verbose: false, progress: true, color: 'auto' });
+  process.stdout.on('error', (error) => endWithOutput(error, terminal));
+  process.stderr.on('error', () => process.exit());
   try {
     process.exitCode = await dispatch(argv);
   } catch (error) {
@@ -28,10 +29,11 @@ export async function main(argv: readonly string[]): Promise<void> {
   cleanupTemporaries();
 }
 
-/** `byo ... | head -1` ends when head does, without a word. */
-function quietOnClosedPipe(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EPIPE') throw error;
-  process.exit(EXIT.ok);
+/** `byo ... | head -1` ends when head does, without a word; a full disk is worth one. */
+function endWithOutput(error: NodeJS.ErrnoException, terminal: Terminal): void {
+  if (error.code === 'EPIPE') process.exit(EXIT.ok);
+  terminal.error((explainWriteError(error, 'standard output') as Error).message);
+  process.exit(EXIT.failed);
 }
 
 async function dispatch(argv: readonly string[]): Promise<number> {

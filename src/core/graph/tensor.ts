@@ -1,4 +1,5 @@
 import { ndarray, sizeOf, type NdArray } from '../array.js';
+import { ByoError } from '../errors.js';
 import { callSite, describeSite, type CallSite } from './source.js';
 
 /**
@@ -91,7 +92,7 @@ export function currentTrace(): Trace {
 }
 
 /** A graph that cannot be built: names the operation, what is wrong with its operands and the line that asked for it. */
-export class TraceError extends Error {
+export class TraceError extends ByoError {
   override name = 'TraceError';
 
   constructor(op: string, problem: string) {
