@@ -32,7 +32,8 @@ export async function runCommand(name: string, argv: readonly string[]): Promise
   const { args, given } = parseCommandLine(command, options, argv);
   const { values, origins } = await resolveOptions(options, given, { XDG_CONFIG_HOME: '/nonexistent' });
   const terminal = new Recorder();
-  const recorded = Object.fromEntries(Object.entries(values).filter(([key, value]) => value !== undefined && !options[key]!.local));
+  const recorded = Object.fromEntries(
+    Object.entries(values).filter(([key, value]) => value !== undefined && !options[key]!.local));
   const context = { command: name, version: 'test', terminal, origins, recorded, interruption: { signal: undefined } };
   await command.run(context, args, values as never);
   return { lines: terminal.printed, warnings: terminal.warnings };
