@@ -7,7 +7,7 @@ import { commandHelp, overview } from './help.js';
 import { kindsOf, lookup } from './lookup.js';
 import type { OptionTable } from './options.js';
 import { registry } from './registry.js';
-import { watchSignals } from './signals.js';
+import { interruptionOf } from './signals.js';
 import { Terminal } from './terminal.js';
 
 export const version = (): string =>
@@ -74,7 +74,7 @@ async function runCommand(command: Command, argv: readonly string[]): Promise<nu
   });
   const recorded = Object.fromEntries(
     Object.entries(values).filter(([key, value]) => value !== undefined && !options[key]!.local));
-  const interruption = watchSignals(terminal);
+  const interruption = interruptionOf();
   const context = { command: command.name, version: version(), terminal, origins, recorded, interruption };
   await command.run(context, args, values as never);
   return interruption.signal === undefined ? EXIT.ok : interruption.exitCode;

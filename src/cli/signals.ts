@@ -1,8 +1,6 @@
 import { constants } from 'node:os';
-import { cleanupTemporaries } from '../core/files/atomic.js';
+import { cleanupTemporaries, SIGNALS } from '../core/files/atomic.js';
 import type { Terminal } from './terminal.js';
-
-const SIGNALS: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
 export interface Interruption {
   signal: NodeJS.Signals | undefined;
@@ -10,25 +8,23 @@ export interface Interruption {
   exitCode: number;
 }
 
-let current: Interruption | undefined;
-let stoppable = false;
+const interruption: Interruption = { signal: undefined, exitCode: 0 };
+let watching = false;
 
-/** Says that from here on a run looks at `interruption` after every step, so the first signal need not end the process. */
-export function stopAtSteps(): void {
-  stoppable = true;
-}
+/** The signal that a training run was asked to stop by, once there is one. */
+export const interruptionOf = (): Interruption => interruption;
 
 /**
- * The first signal asks a training run to stop after its step; anything else, and a second signal, ends the process at once
- * (temporary files are removed).
+ * From here on a run looks at `interruption` after every step: the first signal asks it to stop, a second one ends the process.
+ * Before, a signal ends the process at once, even amid a long computation, where no JavaScript handler could run.
  */
-export function watchSignals(terminal: Terminal): Interruption {
-  if (current) return current;
-  const interruption: Interruption = { signal: undefined, exitCode: 0 };
+export function stopAtSteps(terminal: Terminal): void {
+  if (watching) return;
+  watching = true;
   for (const name of SIGNALS) {
     process.on(name, () => {
       const exitCode = 128 + constants.signals[name];
-      if (!stoppable || interruption.signal !== undefined) {
+      if (interruption.signal !== undefined) {
         cleanupTemporaries();
         process.exit(exitCode);
       }
@@ -37,6 +33,4 @@ export function watchSignals(terminal: Terminal): Interruption {
       terminal.info(`${name}: finishing this step and saving; once more to stop at once`);
     });
   }
-  current = interruption;
-  return interruption;
 }

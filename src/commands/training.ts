@@ -40,7 +40,7 @@ export async function runTraining(
   let lastSave = performance.now();
   let monitored: Record<string, number> = {};
   const compute = { device: parseDevice(options.device), threads: options.threads };
-  stopAtSteps();
+  stopAtSteps(terminal);
   try {
     const { state, done } = await train(job, {
       seed: options.seed, ...compute, ...(resume && { resume }),

@@ -13,10 +13,31 @@ export interface WriteOptions {
 /** Files under way; a process that ends early calls cleanupTemporaries to leave none behind. */
 const temporaries = new Set<string>();
 
+/** Signals that ask a process to end. */
+export const SIGNALS: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+
 /** Removes the unfinished files of this process; synchronous, for signal handlers. */
 export function cleanupTemporaries(): void {
   for (const path of temporaries) rmSync(path, { force: true });
   temporaries.clear();
+}
+
+/** Where nobody else has taken a signal in hand: removes the unfinished files, then lets it end the process as it would have. */
+function cleanUpAndEnd(signal: NodeJS.Signals): void {
+  if (process.listenerCount(signal) > 1) return;
+  cleanupTemporaries();
+  process.off(signal, cleanUpAndEnd);
+  process.kill(process.pid, signal);
+}
+
+function addTemporary(path: string): void {
+  if (temporaries.size === 0) for (const signal of SIGNALS) process.on(signal, cleanUpAndEnd);
+  temporaries.add(path);
+}
+
+function removeTemporary(path: string): void {
+  temporaries.delete(path);
+  if (temporaries.size === 0) for (const signal of SIGNALS) process.off(signal, cleanUpAndEnd);
 }
 
 /**
@@ -30,7 +51,7 @@ export async function writeAtomic(path: string, chunks: Chunks, options: WriteOp
   if (existing && isSpecial(path, existing)) return writeToDevice(path, chunks);
 
   const temporary = join(dirname(target), `.${basename(target)}.tmp.${process.pid}`);
-  temporaries.add(temporary);
+  addTemporary(temporary);
   try {
     // A killed process with the same number may have left one; 'wx' then never follows a link that someone planted.
     await explained(path, rm(temporary, { force: true }));
@@ -47,7 +68,7 @@ export async function writeAtomic(path: string, chunks: Chunks, options: WriteOp
     await rm(temporary, { force: true }).catch(() => {});
     throw error;
   } finally {
-    temporaries.delete(temporary);
+    removeTemporary(temporary);
   }
 }
 
