@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """The best PyTorch configuration of a workload: runs its script over configurations, prints the fastest as JSON.
 
-    best.py w1 [--rounds 1] [options of the workload's script ...]
+    best.py w1 [--rounds 1] [--limit 600] [options of the workload's script ...]
 
 Configurations: channels_last on and off (convolutional workloads), torch.compile on and off, 1 and 2 threads. Every
-run is a process of its own. A configuration that fails (torch.compile needs a C++ compiler) is listed with its error.
+run is a process of its own. A configuration that fails (torch.compile needs a C++ compiler) or does not end within the
+limit is listed with its error, and not run again.
 The figure of a configuration is the median of its rounds' medians; rounds alternate over the configurations.
 """
 
@@ -30,11 +31,14 @@ def configurations(workload):
     return [sum(parts, []) for parts in itertools.product(layouts, [[], ['--compile']], threads)]
 
 
-def run(workload, options):
+def run(workload, options, limit):
     """What the workload's script printed, or {'error': the line that names its error}."""
     script = pathlib.Path(__file__).parent / SCRIPTS[workload]
     print(script.name, *options, file=sys.stderr, flush=True)
-    done = subprocess.run([sys.executable, str(script), *options], capture_output=True, text=True)
+    try:
+        done = subprocess.run([sys.executable, str(script), *options], capture_output=True, text=True, timeout=limit)
+    except subprocess.TimeoutExpired:
+        return {'error': f'not done after {limit:g} s'}
     if done.returncode == 0:
         return json.loads(done.stdout)
     lines = done.stderr.strip().splitlines() or [f'exit status {done.returncode}']
@@ -60,10 +64,15 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument('workload', choices=SCRIPTS)
     parser.add_argument('--rounds', type=int, default=1)
+    parser.add_argument('--limit', type=float, default=600, help='seconds that one run of a configuration may take')
     args, passed_on = parser.parse_known_args()
     options = configurations(args.workload)
-    rounds = [[run(args.workload, [*passed_on, *option]) for option in options] for _ in range(args.rounds)]
-    tried = [summary(option, results) for option, results in zip(options, zip(*rounds))]
+    results = [[] for _ in options]
+    for _ in range(args.rounds):
+        for option, so_far in zip(options, results):
+            if not any('error' in result for result in so_far):
+                so_far.append(run(args.workload, [*passed_on, *option], args.limit))
+    tried = [summary(option, found) for option, found in zip(options, results)]
     working = [entry for entry in tried if 'error' not in entry]
     if not working:
         raise SystemExit(f'{args.workload}: no configuration ran; the first one failed with: {tried[0]["error"]}')

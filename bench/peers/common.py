@@ -6,6 +6,7 @@ the loss. The same inputs serve every step, so the losses are comparable with by
 
     python3 w1_byol_resnet18.py --dump DIR            writes DIR/state.safetensors and DIR/inputs.safetensors
     python3 w1_byol_resnet18.py --state S --inputs I  starts from tensors that either side wrote
+    python3 w1_byol_resnet18.py --result FILE         writes the state after the last step
 
 State holds each parameter and floating-point buffer under its `state_dict` name; a file that is loaded may leave
 buffers out (BatchNorm's running statistics then start at 0 and 1).
@@ -36,6 +37,7 @@ def argument_parser(description, *, batch, width, width_is):
     parser.add_argument('--state', metavar='FILE', help='safetensors with the initial state')
     parser.add_argument('--inputs', metavar='FILE', help='safetensors with the inputs')
     parser.add_argument('--dump', metavar='DIR', help='write the initial state and the inputs there')
+    parser.add_argument('--result', metavar='FILE', help='write the state after the last step there')
     return parser
 
 
@@ -68,7 +70,9 @@ def main(workload, parser, build_model, build_inputs, make_step):
         model = model.to(memory_format=torch.channels_last)
         inputs = {name: channels_last(tensor) for name, tensor in inputs.items()}
     losses, steps_ms = timed(make_step(model, args), inputs, args.warmup, args.steps)
-    files = ('state', 'inputs', 'dump')
+    if args.result:
+        save_file(exchanged_state(model), args.result)
+    files = ('state', 'inputs', 'dump', 'result')
     print(json.dumps({
         'workload': workload,
         'median_ms': round(statistics.median(steps_ms), 3),

@@ -1,35 +1,30 @@
-import { grad, input } from '../../src/core/graph/index.js';
-import { byolLoss } from '../../src/core/losses/index.js';
-import { mlpHead, resnet, stepProgram, type Scope, type StepProgram } from '../../src/core/nn/index.js';
+import { mlpHead, resnet, stepProgram } from '../../src/core/nn/index.js';
 import { emaUpdate, sgd } from '../../src/core/optim/index.js';
+import { byol } from './byol.js';
+import { gaussian, updatesOf, workload } from './workload.js';
 
-export interface W1Options {
-  readonly batch: number;
-  readonly size: number;
-  readonly width: number;
-  readonly hidden: number;
-  readonly projection: number;
-}
+/** BYOL step of a CIFAR-style ResNet-18, SGD with momentum. */
+export const w1 = workload({
+  name: 'w1',
+  title: 'BYOL, ResNet-18 on 3x32x32',
+  peer: 'w1_byol_resnet18.py',
+  defaults: { batch: 64, size: 32, width: 64, hidden: 1024, projection: 256 },
+  tiny: { batch: 8, size: 16, width: 4, hidden: 16, projection: 8 },
 
-export const W1_DEFAULTS: W1Options = { batch: 64, size: 32, width: 64, hidden: 1024, projection: 256 };
-
-/** BYOL step of a CIFAR-style ResNet-18; the same step as bench/peers/w1_byol_resnet18.py. */
-export function w1({ batch, size, width, hidden, projection }: W1Options): StepProgram {
-  return stepProgram('w1', (root) => {
-    const views = ['view1', 'view2'].map((name) => input(name, [batch, 3, size, size]));
-    const project = (s: Scope, view: typeof views[0]) => {
-      const y = resnet(s.at('encoder'), view, { depth: 18, stem: 'cifar', width });
-      return mlpHead(s.at('projector'), y, { hidden, out: projection });
-    };
-    const online = root.at('online');
-    const target = root.at('target').startingFrom(online);
-    const predictions = views.map((view) => mlpHead(online.at('predictor'), project(online, view), { hidden, out: projection }));
-    const targets = views.map((view) => project(target, view).stopGradient());
-    const loss = byolLoss(predictions[0]!, targets[1]!).add(byolLoss(predictions[1]!, targets[0]!));
-    const parameters = online.parameters;
-    const gradients = grad(loss, parameters.map(({ tensor }) => tensor));
-    sgd(root.at('optimizer'), parameters.map((p, i) => [p, gradients[i]!]), { lr: 0.05, momentum: 0.9 });
+  program: ({ batch, size, width, hidden, projection }) => stepProgram('w1', (root) => {
+    const { online, target, loss } = byol(root, {
+      view: [batch, 3, size, size],
+      encoder: (s, images) => resnet(s, images, { depth: 18, stem: 'cifar', width }),
+      projector: (s, features) => mlpHead(s, features, { hidden, out: projection }),
+      predictor: (s, z) => mlpHead(s, z, { hidden, out: projection }),
+    });
+    sgd(root.at('optimizer'), updatesOf(loss, online.parameters), { lr: 0.05, momentum: 0.9 });
     emaUpdate(target, online, 0.996);
     return { loss };
-  });
-}
+  }),
+
+  inputs: ({ batch, size }, random) => {
+    const view = (name: string) => gaussian(random(name), [batch, 3, size, size]);
+    return { view1: view('view1'), view2: view('view2') };
+  },
+});

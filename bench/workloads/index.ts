@@ -1,0 +1,12 @@
+import type { Workload } from './workload.js';
+import { w1 } from './w1-byol-resnet18.js';
+import { w2 } from './w2-byol-a.js';
+import { w3 } from './w3-t-jepa.js';
+import { w4 } from './w4-ddpm-unet.js';
+import { w5 } from './w5-td3-bc.js';
+import { w6 } from './w6-bmg.js';
+
+export type { Sizes, Workload } from './workload.js';
+
+/** The training steps that are measured against PyTorch. */
+export const workloads: readonly Workload[] = [w1, w2, w3, w4, w5, w6];

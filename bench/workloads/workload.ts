@@ -1,0 +1,49 @@
+import { float32, sizeOf, type NdArray } from '../../src/core/array.js';
+import { grad, type Tensor } from '../../src/core/graph/index.js';
+import type { StepProgram, Variable } from '../../src/core/nn/index.js';
+import type { Update } from '../../src/core/optim/index.js';
+import type { Stream } from '../../src/core/random.js';
+
+/** Sizes of a workload, by the names of its peer's options: `feedForward` is --feed-forward. */
+export type Sizes<K extends string = string> = Readonly<Record<K, number>>;
+
+/**
+ * One training step, measured in byo and in PyTorch. The peer's script documents the mathematics, the names of the state and
+ * those of the inputs; both sides share them, so that either can start from what the other wrote.
+ */
+export interface Workload<K extends string = string> {
+  readonly name: string;
+  /** What it is, in the table of results. */
+  readonly title: string;
+  /** The PyTorch script in bench/peers. */
+  readonly peer: string;
+  readonly defaults: Sizes<K>;
+  /** Sizes at which a step takes no time, to see whether everything runs. */
+  readonly tiny: Partial<Sizes<K>>;
+  /** Timed steps and those before them; 10 and 2 where left out. */
+  readonly steps?: number;
+  readonly warmup?: number;
+  program(sizes: Sizes<K>): StepProgram;
+  /** Inputs as the peer draws them, each from the stream of its name. */
+  inputs(sizes: Sizes<K>, random: (name: string) => Stream): Record<string, NdArray>;
+}
+
+/** A workload whose sizes are checked against its defaults. */
+export const workload = <K extends string>(definition: Workload<K>): Workload => definition as Workload;
+
+/** Each parameter with the gradient of the loss. */
+export function updatesOf(loss: Tensor, parameters: readonly Variable[]): Update[] {
+  const gradients = grad(loss, parameters.map(({ tensor }) => tensor));
+  return parameters.map((parameter, i) => [parameter, gradients[i]!]);
+}
+
+/** Mean of (a - b)^2. */
+export const meanSquaredError = (a: Tensor, b: Tensor): Tensor => a.sub(b).square().mean();
+
+/** A standard normal input. */
+export const gaussian = (random: Stream, shape: readonly number[]): NdArray =>
+  float32(shape, random.normal(sizeOf(shape)));
+
+/** A uniform input. */
+export const uniform = (random: Stream, shape: readonly number[], low: number, high: number): NdArray =>
+  float32(shape, random.uniform(sizeOf(shape), low, high));

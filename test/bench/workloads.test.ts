@@ -1,0 +1,108 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { workloads, type Sizes } from '../../bench/workloads/index.js';
+import { float32, int32, sizeOf, type NdArray } from '../../src/core/array.js';
+import { inputName } from '../../src/core/graph/index.js';
+import { stream } from '../../src/core/random.js';
+import { numbersOf, runSteps } from '../support/steps.js';
+
+/** test/golden/workloads.json, which test/golden/workloads.py describes. */
+type Stored = { readonly shape: number[] } & ({ readonly scale: number; readonly data: string } | { readonly data: number[] });
+
+interface Trajectory {
+  readonly sizes: Sizes;
+  readonly state: Readonly<Record<string, Stored>>;
+  readonly inputs: Readonly<Record<string, Stored>>;
+  readonly losses: readonly number[];
+  readonly moved: Readonly<Record<string, number>>;
+}
+
+const file = new URL('../golden/workloads.json', import.meta.url);
+const golden = JSON.parse(readFileSync(file, 'utf8')) as Record<string, Trajectory>;
+
+function toArray(stored: Stored): NdArray {
+  if (!('scale' in stored)) return int32(stored.shape, stored.data);
+  const steps = new Int8Array(Buffer.from(stored.data, 'base64'));
+  return float32(stored.shape, Float32Array.from(steps, (step) => step * stored.scale));
+}
+
+const toArrays = (tensors: Readonly<Record<string, Stored>>): Record<string, NdArray> =>
+  Object.fromEntries(Object.entries(tensors).map(([name, stored]) => [name, toArray(stored)]));
+
+/** Norm of a network's change, over its parameters. */
+function normOfChange(network: string, before: Readonly<Record<string, NdArray>>, after: ReadonlyMap<string, NdArray>): number {
+  const names = Object.keys(before).filter((name) => name.split('.')[0] === network && !name.includes('running_'));
+  const changes = names.flatMap((name) => numbersOf(after.get(name)!).map((value, i) => value - numbersOf(before[name]!)[i]!));
+  return Math.hypot(...changes);
+}
+
+/**
+ * Largest relative differences: float32 sums in another order, which batch normalisation amplifies. Adam makes full steps of
+ * the rounding errors that are the gradient of a bias in front of one (W2).
+ */
+const TOLERANCE: Readonly<Record<string, { readonly losses: number; readonly moved: number }>> = {
+  w1: { losses: 2e-4, moved: 1e-3 },
+  w2: { losses: 1e-5, moved: 1e-2 },
+  w3: { losses: 2e-6, moved: 2e-4 },
+  w4: { losses: 2e-6, moved: 2e-4 },
+  w5: { losses: 2e-6, moved: 2e-4 },
+  w6: { losses: 2e-6, moved: 2e-4 },
+};
+
+const relativeDifference = (actual: number, expected: number): number => Math.abs(actual / expected - 1);
+
+type Shaped = Iterable<readonly [name: string, { readonly shape: readonly number[] }]>;
+const shapesOf = (tensors: Shaped): Record<string, number[]> =>
+  Object.fromEntries([...tensors].map(([name, { shape }]) => [name, [...shape]]));
+
+describe.each(workloads.map((workload) => ({ name: workload.name, workload })))('workload $name', ({ name, workload }) => {
+  const expected = golden[name]!;
+  const program = workload.program(expected.sizes);
+
+  test('three steps are those of the PyTorch peer', async () => {
+    const [before, inputs] = [toArrays(expected.state), toArrays(expected.inputs)];
+    const { outputs, states } = await runSteps(program, expected.losses.map(() => inputs), { state: before });
+    const tolerance = TOLERANCE[name]!;
+    outputs.forEach(({ loss }, step) => {
+      expect(relativeDifference(numbersOf(loss!)[0]!, expected.losses[step]!), `loss of step ${step}`).toBeLessThan(tolerance.losses);
+    });
+    for (const [network, change] of Object.entries(expected.moved)) {
+      const moved = normOfChange(network, before, states.at(-1)!);
+      expect(relativeDifference(moved, change), `change of ${network}`).toBeLessThan(tolerance.moved);
+    }
+  });
+
+  test('every parameter and input of the peer has its name and shape here, and nothing else is trained or fed', () => {
+    const variables = [...program.variables.values()].filter((variable) => !variable.name.startsWith('optimizer.'));
+    const networks = shapesOf(variables.map((variable) => [variable.name, variable.tensor]));
+    expect(networks).toEqual(shapesOf(Object.entries(expected.state)));
+    const fed = shapesOf(program.inputs.map((tensor) => [inputName(tensor), tensor]));
+    expect(fed).toEqual(shapesOf(Object.entries(expected.inputs)));
+  });
+
+  test('inputs drawn here fit the program and are the same every time', () => {
+    const draw = () => workload.inputs(expected.sizes, (purpose) => stream(0, purpose));
+    const drawn = draw();
+    for (const tensor of program.inputs) {
+      const { shape, dtype, data } = drawn[inputName(tensor)]!;
+      expect([dtype, shape, data.length]).toEqual([tensor.dtype, [...tensor.shape], sizeOf(tensor.shape)]);
+    }
+    expect(draw()).toEqual(drawn);
+  });
+});
+
+test('target tokens of T-JEPA are columns that the context does not see, each once', () => {
+  const { inputs, defaults } = workloads.find(({ name }) => name === 'w3')!;
+  const { context_tokens: context, target_tokens: targets } = inputs(defaults, (purpose) => stream(1, purpose));
+  for (let row = 0; row < defaults.batch!; row++) {
+    const seen = Array.from(context!.data.subarray(row * defaults.context!, (row + 1) * defaults.context!), Number);
+    expect(seen[0]).toBe(0);
+    expect(new Set(seen).size).toBe(defaults.context);
+    for (let target = 0; target < defaults.targets!; target++) {
+      const start = (target * defaults.batch! + row) * defaults.predicted!;
+      const hidden = Array.from(targets!.data.subarray(start, start + defaults.predicted!), Number);
+      expect(new Set([...seen, ...hidden]).size).toBe(defaults.context! + defaults.predicted!);
+      expect(Math.max(...hidden)).toBeLessThan(defaults.tokens!);
+    }
+  }
+});
