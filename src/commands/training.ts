@@ -15,12 +15,12 @@ import type { Pretraining } from './pretrain/method.js';
 type Options = Values<typeof outputOptions & typeof computeOptions & typeof seedOption & typeof trainingOptions>;
 
 /**
- * Trains with everything that surrounds it at the command line: progress, log, checkpoints, resumption, signals. Returns the
- * final state, or undefined where a signal ended the run (its checkpoint is saved).
+ * Trains with everything that surrounds it at the command line: progress, log, checkpoints, resumption, signals. Writes the
+ * model, or only the checkpoint where a signal ended the run.
  */
 export async function runTraining(
   context: Context, job: Pretraining, options: Options, recipe: Recipe,
-): Promise<State | undefined> {
+): Promise<void> {
   const { terminal, interruption } = context;
   if (options.keepEvery !== undefined && !isFile(options.output)) {
     throw new UsageError('--keep-every writes models beside the output, which is a stream here; name a file with -o');
@@ -32,11 +32,11 @@ export async function runTraining(
 
   const log = options.log ? await openLog(options.log, resume?.step ?? 0) : undefined;
   const progress = await terminal.progress(context.command, job.steps, 'steps');
-  const keep = async (step: number, state: State) => {
+  const writeModel = async (path: string, state: State, more: { step?: number } = {}) => {
     const { meta, tensors } = job.model(state);
-    const path = options.output.replace(/(\.[^./]*)?$/, `-${step}$1`);
-    await writeArtifact(path, { kind: 'model', schema: 1, recipe, meta: { ...meta, step }, tensors }, { force: options.force });
+    await writeArtifact(path, { kind: 'model', schema: 1, recipe, meta: { ...meta, ...more }, tensors }, { force: options.force });
   };
+  const keep = (step: number, state: State) => writeModel(options.output.replace(/(\.[^./]*)?$/, `-${step}$1`), state, { step });
   let lastSave = performance.now();
   let monitored: Record<string, number> = {};
   const compute = { device: parseDevice(options.device), threads: options.threads };
@@ -66,11 +66,11 @@ export async function runTraining(
       terminal.info(checkpoint
         ? `stopped after step ${done} of ${job.steps}; the state is in ${checkpoint}, --resume goes on from it`
         : `stopped after step ${done} of ${job.steps}; nothing is kept, since the output is a stream (--checkpoint FILE keeps the state)`);
-      return undefined;
+      return;
     }
-    // The result is about to be written; an interrupted run's state has no use any more.
+    await writeModel(options.output, state);
+    // Not before: a result that cannot be written (a full disk) must not cost the state as well.
     if (checkpoint) await rm(checkpoint, { force: true });
-    return state;
   } finally {
     progress.stop();
     await log?.close();

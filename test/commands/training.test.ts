@@ -129,6 +129,14 @@ describe('a run that diverges', () => {
   });
 });
 
+test('a model that cannot be written does not cost the checkpoint', async () => {
+  const { code, stderr } = await byo(['pretrain', 'byol', 'set.st', ...TINY, '--steps', '4', '-q', '-o', '/dev/full',
+    '--checkpoint', 'full.ckpt', '--checkpoint-every', '0.0001'], { cwd: folder });
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/^byo: cannot write \/dev\/full: the disk is full; .*$/);
+  expect((await readArtifact(at('full.ckpt'))).meta.step).toBe(3);
+});
+
 test('the log holds losses, what was scheduled, throughput and memory; --log-every thins it out and keeps the last step', async () => {
   const [line] = await readLog('whole.jsonl');
   for (const key of ['step', 'epoch', 'loss', 'featureStd', 'lr', 'tau', 'examplesPerSecond', 'computeMs', 'waitMs', 'memoryMb']) {

@@ -41,10 +41,7 @@ async function run<T extends OptionTable>(
     command: context.command, options: recorded, seed: common.seed, version: context.version, inputs: [asInput('data', data, source)],
   };
   if (common.preview !== undefined) return writePreview(context, pretraining, common.preview, common, recipe);
-  const state = await runTraining(context, pretraining, common, recipe);
-  if (!state) return;
-  const { meta, tensors } = pretraining.model(state);
-  await writeArtifact(common.output, { kind: 'model', schema: 1, recipe, meta, tensors }, { force: common.force });
+  await runTraining(context, pretraining, common, recipe);
 }
 
 /** Views beside each other: image i of every view under class `view1`, `view2`, … */
