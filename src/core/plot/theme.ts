@@ -1,0 +1,28 @@
+export const THEMES = ['light', 'dark'] as const;
+export type ThemeName = (typeof THEMES)[number];
+
+export interface Theme {
+  readonly background: string;
+  readonly text: string;
+  /** Axis titles, tick labels. */
+  readonly muted: string;
+  readonly grid: string;
+  /** Colours that people with any kind of colour vision tell apart (Okabe & Ito 2008), shaded for the background. */
+  readonly colors: readonly string[];
+}
+
+export const FONT = 'Helvetica, Arial, DejaVu Sans, sans-serif';
+
+export const themes: Readonly<Record<ThemeName, Theme>> = {
+  light: {
+    background: '#ffffff', text: '#1b1b1b', muted: '#4d4d4d', grid: '#e4e4e4',
+    colors: ['#0072b2', '#e69f00', '#009e73', '#d55e00', '#cc79a7', '#56b4e9', '#555555'],
+  },
+  dark: {
+    background: '#16181d', text: '#f0f0f0', muted: '#b8bcc4', grid: '#343842',
+    colors: ['#56b4e9', '#e69f00', '#1fc09a', '#ff7f50', '#e39ac4', '#f0e442', '#c8c8c8'],
+  },
+};
+
+/** Marks that go with the colours where there are more classes than colours. */
+export const SHAPES = ['circle', 'square', 'triangle-up', 'diamond', 'cross', 'triangle-down', 'triangle-right', 'triangle-left'];

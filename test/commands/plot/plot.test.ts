@@ -1,0 +1,86 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { byo, scratchFolder } from '../../support/cli.js';
+
+const cwd = scratchFolder();
+const run = async (...args: string[]) => {
+  const { code, stderr, stdout } = await byo([...args, '-q'], { cwd });
+  expect([code, stderr]).toEqual([0, '']);
+  return stdout;
+};
+const read = (name: string) => readFileSync(join(cwd, name), 'utf8');
+
+beforeAll(async () => {
+  await run('synth', 'images', '--count', '60', '--size', '16', '--classes', '8', '-o', 'data.st');
+  await run('embed', '--pixels', '16', 'data.st', '-o', 'features.st');
+  const line = (step: number, loss: number) => JSON.stringify({ step, epoch: step / 4, loss });
+  writeFileSync(join(cwd, 'a.jsonl'), `${[4, 2, 1].map((loss, i) => line(i + 1, loss)).join('\n')}\n`);
+  writeFileSync(join(cwd, 'b.jsonl'), `${[3, 2, 2].map((loss, i) => line(i + 1, loss)).join('\n')}\n{"step":4,"lo`);
+});
+
+describe('byo plot loss', () => {
+  it('draws every run with its name, and passes over a last line that is cut off', async () => {
+    await run('plot', 'loss', 'a.jsonl', 'b.jsonl', '-o', 'loss.svg');
+    const svg = read('loss.svg');
+    for (const text of ['loss of 2 runs', '>a<', '>b<', '>step<']) expect(svg).toContain(text);
+    expect(svg).toContain('#0072b2');
+    await run('plot', 'loss', 'a.jsonl', 'b.jsonl', '-o', 'again.svg');
+    expect(read('again.svg')).toBe(svg);
+  });
+
+  it('writes PNG by the output\'s extension, in a dark theme too', async () => {
+    await run('plot', 'loss', 'a.jsonl', '--theme', 'dark', '-o', 'loss.png');
+    const { data, info } = await sharp(join(cwd, 'loss.png')).raw().toBuffer({ resolveWithObject: true });
+    expect(info.width).toBeGreaterThan(900);
+    const inner = (20 * info.width + 20) * info.channels;
+    [0x16, 0x18, 0x1d].forEach((value, c) => expect(Math.abs(data[inner + c]! - value)).toBeLessThanOrEqual(1));
+  });
+
+  it('names the values that there are', async () => {
+    const { code, stderr } = await byo(['plot', 'loss', 'a.jsonl', '--y', 'los'], { cwd });
+    expect([code, stderr]).toEqual([3, "byo: a.jsonl has no number los in entry 1; did you mean 'loss'?; it has step, epoch, loss"]);
+  });
+
+  it('refuses other formats before it reads anything', async () => {
+    const { code, stderr } = await byo(['plot', 'loss', 'missing.jsonl', '-o', 'loss.pdf'], { cwd });
+    expect([code, stderr]).toEqual([2, 'byo: pictures are written as .svg or .png, but the output is loss.pdf']);
+  });
+});
+
+describe('byo plot embedding', () => {
+  it.each(['pca', 'umap', 'tsne'])('%s: shows every point, coloured and shaped by its class', async (method) => {
+    const svg = await run('plot', 'embedding', 'features.st', '--method', method, '--perplexity', '5');
+    expect(svg.match(/aria-roledescription="point"/g)).toHaveLength(60);
+    for (const name of ['disc', 'ring', 'checker']) expect(svg).toContain(`>${name}<`);
+    expect(svg).toContain('60 points, 768 dimensions');
+  });
+
+  it('draws a share of many points', async () => {
+    const svg = await run('plot', 'embedding', 'features.st', '--max', '12');
+    expect(svg.match(/aria-roledescription="point"/g)).toHaveLength(12);
+    expect(svg).toContain('12 of 60 points');
+  });
+});
+
+describe('byo plot images and views', () => {
+  it('shows a row for each class', async () => {
+    const svg = await run('plot', 'images', 'data.st', '--columns', '3', '--title', 'a < b');
+    expect(svg.match(/<image /g)).toHaveLength(24);
+    expect(svg).toContain('a &lt; b');
+    // The first tile is the first disc, enlarged by 4 without smoothing.
+    const png = Buffer.from(/base64,([^"]+)/.exec(svg)![1]!, 'base64');
+    const { data, info } = await sharp(png).raw().toBuffer({ resolveWithObject: true });
+    expect([info.width, info.height]).toEqual([64, 64]);
+    expect([...data.subarray(0, 3)]).toEqual([...data.subarray(9, 12)]);
+  });
+
+  it('shows an image and its views in a row', async () => {
+    const svg = await run('plot', 'views', 'data.st', '--count', '2', '--views', '3');
+    const tiles = [...svg.matchAll(/base64,([^"]+)/g)].map(([, code]) => code);
+    expect(tiles).toHaveLength(14);
+    expect(new Set(tiles).size).toBe(14);
+    expect(await run('plot', 'views', 'data.st', '--count', '2', '--views', '3')).toBe(svg);
+  });
+});
