@@ -64,6 +64,8 @@ export const registry: readonly Entry[] = [
     load: async () => (await import('../commands/plot/images.js')).images },
   { name: 'plot views', group: 'Measure', summary: 'augmented views of a few images, as a method sees them',
     load: async () => (await import('../commands/plot/views.js')).views },
+  { name: 'sweep', group: 'Tools', summary: 'a command for many seeds and values, in parallel, resumable',
+    load: async () => (await import('../commands/sweep/command.js')).sweep },
   { name: 'replay', group: 'Tools', summary: 'make a file again from its recipe, or check that it comes out the same',
     load: async () => (await import('../commands/replay/command.js')).replay },
   { name: 'export', group: 'Tools', summary: 'an encoder for other programs: ONNX, torchvision weights, NumPy',

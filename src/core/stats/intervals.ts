@@ -102,6 +102,19 @@ export function basicInterval(estimate: number, resampled: ArrayLike<number>, le
 }
 
 /**
+ * Standard error interval: the estimate -+ z times the standard deviation (divisor B - 1) of the resampled estimates.
+ * Throws InputError for fewer than two of them.
+ */
+export function standardErrorInterval(estimate: number, resampled: ArrayLike<number>, level = 0.95): Interval {
+  if (resampled.length < 2) throw new InputError('a standard error needs at least two resampled estimates');
+  const centre = mean(resampled);
+  let squares = 0;
+  for (let b = 0; b < resampled.length; b++) squares += (resampled[b] - centre) ** 2;
+  const half = normalQuantile(1 - tail(level)) * Math.sqrt(squares / (resampled.length - 1));
+  return { estimate, low: estimate - half, high: estimate + half };
+}
+
+/**
  * Bias-corrected and accelerated interval (Efron 1987): percentiles moved by the bias z0 of the resampled estimates
  * and by the acceleration of the jackknife.
  *
