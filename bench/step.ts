@@ -23,6 +23,7 @@ async function main([name, ...args]: readonly string[]): Promise<void> {
     throw new UsageError(`name a workload first, one of ${names}${name ? `; '${name}' does not exist` : ''}`);
   }
   const { sizes, run, seed, profile, files } = parse(workload, args);
+  const onnxruntime = runtime().version; // loads the library
   const importedMb = peakRssMb();
   const [program, traceMs] = timed(() => workload.program(sizes));
   const state = files.state ? await loadState(program, files.state, seed) : initialState(program, seed);
@@ -50,7 +51,7 @@ async function main([name, ...args]: readonly string[]): Promise<void> {
     import_rss_mb: importedMb,
     trace_ms: round(traceMs),
     compile_ms: round(compileMs),
-    onnxruntime: runtime().version,
+    onnxruntime,
     config: { ...sizes, ...run, seed, device },
   }));
 }
