@@ -192,7 +192,7 @@ export const byol: PretrainMethod<typeof options> = {
   presets: {
     tiny: {
       encoder: 'convnet4', width: 32, projHidden: 256, projOut: 64, predHidden: 256, batch: 128, epochs: 20,
-      optimizer: 'sgd', lr: 0.1, weightDecay: 1e-4, warmupEpochs: 1, tau: 0.99,
+      optimizer: 'sgd', lr: 0.1, weightDecay: 1e-4, warmupEpochs: 1, tau: 0.97,
     },
     32: {
       encoder: 'resnet18', stem: 'cifar', projHidden: 1024, projOut: 256, predHidden: 1024, batch: 256, epochs: 200,

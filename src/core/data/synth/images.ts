@@ -80,7 +80,7 @@ export const SYNTH_CLASSES: readonly string[] = Object.keys(FIGURES);
 
 /**
  * Draws images for tests and demonstrations: uint8 [count, 3, size, size], image i of class i modulo `classes`. The
- * class is the form of a figure alone. Place, size, angle, stretch, the colours and textures of figure and ground,
+ * class is the form of a figure alone, which is repeated over the image so that every crop shows it. Place, size, angle, stretch, the colours and textures of figure and ground,
  * light, what stands before it and noise are drawn from the same distributions for every class, with figure and ground
  * exchangeable, so that neither colour nor brightness gives the class away.
  *
@@ -111,9 +111,10 @@ export function synthImages(options: SynthImagesOptions): ImageSet {
 /** Draws one image into `out` [3, size, size]. Lengths are in halves of the image: it spans -1 to 1. */
 function draw(name: string, size: number, random: Stream, out: Uint8Array): void {
   const figure = FIGURES[name](random);
-  const radius = random.between(0.5, 0.8);
-  const centreX = random.between(-1, 1) * (0.95 - radius);
-  const centreY = random.between(-1, 1) * (0.95 - radius);
+  const period = random.between(0.75, 1.3);
+  const radius = period * random.between(0.36, 0.44);
+  const centreX = random.between(-1, 1) * period;
+  const centreY = random.between(-1, 1) * period;
   const angle = random.between(0, 2 * Math.PI);
   const stretch = Math.exp(random.between(-0.15, 0.15));
   const [cos, sin] = [Math.cos(angle) / radius, Math.sin(angle) / radius];
@@ -133,8 +134,8 @@ function draw(name: string, size: number, random: Stream, out: Uint8Array): void
     const y = (row + 0.5) * pixel - 1;
     for (let column = 0; column < size; column++, at++) {
       const x = (column + 0.5) * pixel - 1;
-      const u = (cos * (x - centreX) + sin * (y - centreY)) * stretch;
-      const v = (cos * (y - centreY) - sin * (x - centreX)) / stretch;
+      const u = nearest((cos * (x - centreX) + sin * (y - centreY)) * stretch, period / radius);
+      const v = nearest((cos * (y - centreY) - sin * (x - centreX)) / stretch, period / radius);
       const inside = coverage(radius * figure(u, v), pixel);
       const frontShade = inside > 0 ? frontTexture(x, y) : 0;
       const backShade = inside < 1 ? backTexture(x, y) : 0;
@@ -152,16 +153,24 @@ function draw(name: string, size: number, random: Stream, out: Uint8Array): void
   }
 }
 
+/** A coordinate relative to the nearest of the points that lie `period` apart. */
+const nearest = (x: number, period: number): number => x - period * Math.round(x / period);
+
 /** How much of a pixel lies inside an edge at this signed distance from its centre. */
 const coverage = (distance: number, pixel: number): number => Math.max(0, Math.min(1, 0.5 - distance / pixel));
 
-/** Two colours, each uniform in RGB from 30 to 225, that differ enough to tell the figure from the ground. */
+/** Two colours, greys from 30 to 225 with a slight tint, that differ enough to tell the figure from the ground. */
 function contrastingColours(random: Stream): [Float32Array, Float32Array] {
   for (;;) {
-    const a = random.uniform(3, 30, 225);
-    const b = random.uniform(3, 30, 225);
+    const [a, b] = [tintedGrey(random), tintedGrey(random)];
     if (Math.hypot(a[0] - b[0], a[1] - b[1], a[2] - b[2]) > 110) return [a, b];
   }
+}
+
+/** Strong colours would tell one image from another at a glance, and a learner would look no further. */
+function tintedGrey(random: Stream): Float32Array {
+  const grey = random.between(45, 210);
+  return random.uniform(3, -15, 15).map((tint) => grey + tint);
 }
 
 /** A shading to add to a surface: a grating and two broad waves in random directions, up to about 30 grey levels. */
@@ -182,7 +191,7 @@ function texture(random: Stream): (x: number, y: number) => number {
 
 /** Something in front of the scene: a bar that reaches in from beyond the border, or a small disc. */
 function drawObstacle(random: Stream): { distance: (x: number, y: number) => number; colour: Float32Array } {
-  const colour = random.uniform(3, 30, 225);
+  const colour = tintedGrey(random);
   const angle = random.between(0, 2 * Math.PI);
   const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
   const offset = random.between(-0.8, 0.8);
