@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { defineCommand } from '../../cli/command.js';
 import { computeOptions, globalOptions } from '../../cli/common.js';
+import { endOnSignals } from '../../cli/program.js';
 import { flag, number, text, texts } from '../../cli/options.js';
 import { ByoError, InputError, UsageError } from '../../core/errors.js';
 import { readArtifact } from '../../core/files/artifact.js';
@@ -49,6 +50,7 @@ export const replay = defineCommand({
     }
 
     const folder = await mkdtemp(join(tmpdir(), 'byo-replay-'));
+    endOnSignals();
     process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
     const flat = o.inputs || source === '-' ? [] : [dirname(source)];
     const { remake } = remaker({

@@ -1,7 +1,6 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
+import { digestOfFile } from '../../core/files/digest.js';
 import { explainReadError } from '../../core/files/system-errors.js';
 
 /** Finds files by their digests below some folders. Files are hashed when first needed, those of the asked name first. */
@@ -16,14 +15,14 @@ export async function finder(deep: readonly string[], flat: readonly string[]): 
   const lists = await Promise.all([...deep.map((path) => filesBelow(path)), ...flat.map((path) => filesBelow(path, 0))]);
   const files = [...new Set(lists.flat())];
   const digests = new Map<string, Promise<string>>();
-  const digestOfFile = (path: string): Promise<string> => {
-    if (!digests.has(path)) digests.set(path, hashFile(path));
+  const digestOf = (path: string): Promise<string> => {
+    if (!digests.has(path)) digests.set(path, digestOfFile(path));
     return digests.get(path)!;
   };
   return {
     find: async (digest, name) => {
       const named = (path: string) => Number(basename(path) !== name);
-      for (const path of [...files].sort((a, b) => named(a) - named(b))) if (await digestOfFile(path) === digest) return path;
+      for (const path of [...files].sort((a, b) => named(a) - named(b))) if (await digestOf(path) === digest) return path;
       return undefined;
     },
     sources: async () => {
@@ -54,10 +53,4 @@ async function filesBelow(path: string, depth = Infinity): Promise<string[]> {
     return entry.isDirectory() && depth > 0 ? filesBelow(inside, depth - 1) : [];
   }));
   return lists.flat().sort();
-}
-
-async function hashFile(path: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
-  return `sha256:${hash.digest('hex')}`;
 }
