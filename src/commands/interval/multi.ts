@@ -8,11 +8,13 @@ import { InputError, UsageError } from '../../core/errors.js';
 import { asInput, readArtifact, writeArtifact } from '../../core/files/artifact.js';
 import { checkOutput } from '../../core/files/streams.js';
 import { classCount } from '../../core/stats/labels.js';
+import { javascript } from '../../core/stats/matrix.js';
 import { auroc, confusionMatrix, macroF1, pearson, spearman } from '../../core/stats/metrics.js';
 import {
-  drawResamples, multiBootstrap, multiReport, plugIn, varianceParts, type Metric, type MultiBootstrapInput, type MultiReport,
-  type MultiSamples, type Resample, type Side, type Summary, type VarianceParts,
+  drawResamples, exactInFloat32, multiBootstrap, multiReport, plugIn, varianceParts,
+  type Metric, type MultiBootstrapInput, type MultiReport, type MultiSamples, type Resample, type Side, type Summary, type VarianceParts,
 } from '../../core/stats/multibootstrap.js';
+import { withAlgebra } from '../probe/common.js';
 import { readRuns, type Runs } from './runs.js';
 
 const options = {
@@ -49,17 +51,18 @@ export const multi = defineCommand({
   ],
   arguments: [{ name: 'runs', optional: true, help: 'CSV or tensor file, or folder, of scores by seed and example' }],
   options,
-  async run(context, [source = '-'], o) {
+  run: (context, [source = '-'], o) => withAlgebra({ device: 'cpu', threads: undefined }, async (algebra) => {
     if (o.samples !== undefined) await checkOutput(o.samples, { force: true });
     const runs = await readRuns(source, o.tensor);
     const { input, sides } = designOf(context, runs, o);
     const resampleAt = o.draws === undefined ? undefined : await readDraws(o.draws, input);
     const whole = plugIn(input);
+    const products = exactInFloat32(input) ? algebra : javascript;
     const designs = [{ name: designName(o), seeds: o.seeds, examples: o.examples },
       ...(o.ablate ? [{ name: 'seeds only', seeds: true, examples: false }, { name: 'examples only', seeds: false, examples: true }] : [])];
     const B = resampleAt?.count ?? o.resamples;
     const outcomes = designs.map(({ name, ...axes }): Outcome => {
-      const samples = multiBootstrap(input, B, resampleAt?.at ?? drawResamples(input, { seed: o.seed, ...axes }));
+      const samples = multiBootstrap(input, B, resampleAt?.at ?? drawResamples(input, { seed: o.seed, ...axes }), products);
       return { name, samples, report: multiReport(samples, o.level, o.expect) };
     });
     const [{ report, samples }] = outcomes as [Outcome];
@@ -84,7 +87,7 @@ export const multi = defineCommand({
       ...(beyond !== undefined && { beyond }), ...(parts && { variance: parts }),
       ...(o.ablate && { ablations: Object.fromEntries(outcomes.map(({ name, report: { effect } }) => [name, effect])) }),
     }));
-  },
+  }),
 });
 
 /** What one design gives. */

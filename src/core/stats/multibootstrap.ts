@@ -84,7 +84,7 @@ export function multiBootstrap(
   const samples = { base: new Float64Array(resamples), experiment: new Float64Array(resamples) };
   const sides = ['base', 'experiment'] as const;
   // Both sides in one product: the counts, which are the larger operand, are read once.
-  const points = input.metric === 'mean' ? seedMeans(input.values, [...input.base.runs, ...input.experiment.runs]) : undefined;
+  const points = input.metric === 'mean' ? seedSums(input.values, [...input.base.runs, ...input.experiment.runs]) : undefined;
   for (let start = 0; start < resamples; start += BLOCK) {
     const block = Array.from({ length: Math.min(BLOCK, resamples - start) }, (_, i) => resampleAt(start + i));
     const counts = points && countsOf(block, input.values.cols);
@@ -93,7 +93,8 @@ export function multiBootstrap(
       const first = side === 'base' ? 0 : input.base.runs.length;
       block.forEach((resample, i) => {
         const scoreOf = sums
-          ? (seed: number): number => sums.data[i * sums.cols + first + seed]! / resample.examples.length
+          ? (seed: number): number =>
+            sums.data[i * sums.cols + first + seed]! / (resample.examples.length * input[side].runs[seed]!.length)
           : cached((seed) => metricOf(input, input[side].runs[seed]!, resample.examples));
         samples[side][start + i] = meanOver(resample[side], scoreOf);
       });
@@ -124,17 +125,29 @@ function requireDesign({ values, labels, metric, base, experiment, paired }: Mul
   }
 }
 
-/** Per seed, the mean of its runs' rows: [seeds, examples]. */
-function seedMeans(values: Matrix, runs: Side['runs']): Matrix {
-  const means = zeros(runs.length, values.cols);
+/** Per seed, the sum of its runs' rows: [seeds, examples]. */
+function seedSums(values: Matrix, runs: Side['runs']): Matrix {
+  const sums = zeros(runs.length, values.cols);
   runs.forEach((own, seed) => {
-    const mean = row(means, seed);
+    const total = row(sums, seed);
     for (const run of own) {
       const scores = row(values, run);
-      for (let x = 0; x < values.cols; x++) mean[x]! += scores[x]! / own.length;
+      for (let x = 0; x < values.cols; x++) total[x]! += scores[x]!;
     }
   });
+  return sums;
+}
+
+function seedMeans(values: Matrix, runs: Side['runs']): Matrix {
+  const means = seedSums(values, runs);
+  runs.forEach((own, seed) => row(means, seed).forEach((sum, x, mean) => { mean[x] = sum / own.length; }));
   return means;
+}
+
+/** Whether sums over resamples are whole numbers that float32 holds exactly, as those of hits and misses are. */
+export function exactInFloat32({ values, metric, base, experiment }: MultiBootstrapInput): boolean {
+  const most = 2 ** 24 / (values.cols * Math.max(...[...base.runs, ...experiment.runs].map(({ length }) => length)));
+  return metric === 'mean' && values.data.every((value) => Number.isInteger(value) && Math.abs(value) <= most);
 }
 
 /** How often each resample has each example: [resamples, examples]. */

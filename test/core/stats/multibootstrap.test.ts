@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { stream } from '../../../src/core/random.js';
+import { javascript, type Matrix } from '../../../src/core/stats/matrix.js';
 import { pearson } from '../../../src/core/stats/metrics.js';
 import {
-  drawResamples, multiBootstrap, multiReport, plugIn, varianceParts, type MultiBootstrapInput, type Resample,
+  drawResamples, exactInFloat32, multiBootstrap, multiReport, plugIn, varianceParts, type MultiBootstrapInput, type Resample,
 } from '../../../src/core/stats/multibootstrap.js';
 import { expectClose, fromRows } from './helpers.js';
 
@@ -124,6 +125,24 @@ describe('resampling', () => {
     const general = multiBootstrap(slow, 70, drawResamples(design, { seed: 5 }));
     expectClose(fast.base, general.base, 1e-12);
     expectClose(fast.experiment, general.experiment, 1e-12);
+  });
+
+  it('counts hits in float32 as in float64', () => {
+    const design = input(true);
+    const hits = { ...design.values, data: design.values.data.map((value) => (value > 0 ? 1 : 0)) };
+    const of = { ...design, values: hits };
+    expect([exactInFloat32(of), exactInFloat32(design)]).toEqual([true, false]);
+    const large = { ...of, values: { ...hits, cols: 2 ** 25 } };
+    expect(exactInFloat32(large)).toBe(false);
+    const single = {
+      ...javascript,
+      multiplyTransposed: (a: Matrix, b: Matrix): Matrix => {
+        const { data, ...shape } = javascript.multiplyTransposed(a, b);
+        return { ...shape, data: Float32Array.from(data) };
+      },
+    };
+    const draws = drawResamples(of);
+    expect(multiBootstrap(of, 100, draws, single)).toEqual(multiBootstrap(of, 100, draws));
   });
 
   it('computes correlations on resampled lists, and averages runs of a seed', () => {
