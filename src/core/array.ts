@@ -49,11 +49,19 @@ export function ndarray<T extends TypedArray>(dtype: Dtype, shape: readonly numb
 
 /** float32 array from numbers (zeros where `values` is left out). */
 export const float32 = (shape: readonly number[], values?: ArrayLike<number>): NdArray<Float32Array> =>
-  ndarray('float32', shape, values instanceof Float32Array ? values : Float32Array.from(values ?? { length: sizeOf(shape) }, (v) => v ?? 0));
+  ndarray('float32', shape, typed(Float32Array, shape, values));
 
 /** int32 array from numbers (zeros where `values` is left out). */
 export const int32 = (shape: readonly number[], values?: ArrayLike<number>): NdArray<Int32Array> =>
-  ndarray('int32', shape, values instanceof Int32Array ? values : Int32Array.from(values ?? { length: sizeOf(shape) }, (v) => v ?? 0));
+  ndarray('int32', shape, typed(Int32Array, shape, values));
+
+/** `values` itself where it has the type already. */
+function typed<T extends TypedArray>(
+  type: { new (length: number): T; from(values: ArrayLike<number>): T }, shape: readonly number[], values?: ArrayLike<number>,
+): T {
+  if (values instanceof type) return values;
+  return values ? type.from(values) : new type(sizeOf(shape));
+}
 
 /** An array's bytes, without a copy. */
 export const bytesOf = ({ data }: NdArray): Uint8Array => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
