@@ -117,7 +117,9 @@ async function claimFolder(folder: string, line: readonly string[], threads: num
 }
 
 /** Runs one command; true where it left a result. */
-async function execute(command: Command, args: readonly string[], run: Run, folder: string, cancel: AbortSignal): Promise<boolean> {
+async function execute(
+  command: Command, args: readonly string[], run: Run, folder: string, cancel: AbortSignal,
+): Promise<boolean> {
   const { code, stdout, stderr } = await runByo(args, { cancel });
   const [log, failure] = ['logs', 'failed'].map((kind) => join(folder, kind, `${run.name}.log`)) as [string, string];
   if (code !== 0) {
