@@ -81,7 +81,7 @@ def values(folder):
         metrics.roc_auc_score(tags[n:], np.stack(rest, 1), average='macro')], 2e-4)
 
 
-def times(folder, repeats=5):
+def times(folder, repeats=3):
     n, test, d = 50_000, 10_000, 512
     x, y, split, *_ = data(np.random.default_rng(0), n, test, d, 10)
     save_file({'features': x, 'labels': y.astype('i4'), 'split': split}, folder / 'features.st')

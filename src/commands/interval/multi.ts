@@ -12,7 +12,8 @@ import { javascript } from '../../core/stats/matrix.js';
 import { auroc, confusionMatrix, macroF1, pearson, spearman } from '../../core/stats/metrics.js';
 import {
   drawResamples, exactInFloat32, multiBootstrap, multiReport, plugIn, varianceParts,
-  type Metric, type MultiBootstrapInput, type MultiReport, type MultiSamples, type Resample, type Side, type Summary, type VarianceParts,
+  type Metric, type MultiBootstrapInput, type MultiReport, type MultiSamples,
+  type Resample, type Side, type Summary, type VarianceParts,
 } from '../../core/stats/multibootstrap.js';
 import { withAlgebra } from '../probe/common.js';
 import { readRuns, type Runs } from './runs.js';
