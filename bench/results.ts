@@ -2,20 +2,25 @@ import { ByoError, InputError } from '../src/core/errors.js';
 import { median } from './measure.js';
 import type { Printed } from './peer.js';
 
-/** The rounds of a workload, one entry a round on either side. */
+/** The rounds of one side, and the options of its best configuration. */
+export interface Side {
+  readonly rounds: readonly Printed[];
+  readonly options: readonly string[];
+}
+
 export interface Comparison {
   readonly name: string;
   readonly title: string;
-  readonly byo: readonly Printed[];
-  readonly peer?: { readonly rounds: readonly Printed[]; readonly options: readonly string[] };
+  readonly byo: Side;
+  readonly peer?: Side;
 }
 
 /** Steps whose losses are compared: rounding errors grow from step to step. */
 const COMPARED_STEPS = 3;
 const DIFFERENT_WORK = 0.01;
 const HEADER = [
-  '| | byo, ms | PyTorch, ms | speed-up (rounds) | byo, MB (import) | PyTorch, MB (import) | losses differ by | PyTorch\'s best configuration |',
-  '|---|---|---|---|---|---|---|---|',
+  '| | byo, ms | PyTorch, ms | speed-up (rounds) | byo, MB (import) | PyTorch, MB (import) | losses differ by | byo\'s options | PyTorch\'s options |',
+  '|---|---|---|---|---|---|---|---|---|',
 ];
 const BEGIN = '<!-- bench/run.ts writes from here -->';
 const END = '<!-- to here -->';
@@ -30,22 +35,23 @@ export function lossDifference(byo: Printed, peer: Printed): number {
 
 /** A workload's line: medians of the rounds' medians, their ratio and its range over the rounds, and peak memory. */
 export function tableRow({ name, title, byo, peer }: Comparison): string {
-  const ms = (rounds: readonly Printed[]) => median(rounds.map(({ median_ms }) => median_ms));
-  const mb = (rounds: readonly Printed[]) => {
+  const ms = ({ rounds }: Side) => median(rounds.map(({ median_ms }) => median_ms));
+  const mb = ({ rounds }: Side) => {
     const largest = rounds.reduce((a, b) => (b.max_rss_mb > a.max_rss_mb ? b : a));
     return `${largest.max_rss_mb} (${largest.import_rss_mb})`;
   };
+  const options = (side: Side) => `\`${side.options.join(' ')}\``;
   const cells = (values: readonly string[]) => `| ${values.join(' | ')} |`;
   const label = `${name.toUpperCase()} ${title}`;
-  if (!peer) return cells([label, milliseconds(ms(byo)), '', '', mb(byo), '', '', '']);
-  const ratios = byo.map(({ median_ms }, round) => peer.rounds[round]!.median_ms / median_ms);
+  if (!peer) return cells([label, milliseconds(ms(byo)), '', '', mb(byo), '', '', options(byo), '']);
+  const ratios = byo.rounds.map(({ median_ms }, round) => peer.rounds[round]!.median_ms / median_ms);
   const range = [Math.min(...ratios), Math.max(...ratios)].map((ratio) => ratio.toFixed(2)).join(' to ');
   return cells([
     label,
-    milliseconds(ms(byo)), milliseconds(ms(peer.rounds)), `**${(ms(peer.rounds) / ms(byo)).toFixed(2)}** (${range})`,
-    mb(byo), mb(peer.rounds),
-    lossDifference(byo[0]!, peer.rounds[0]!).toExponential(0),
-    `\`${peer.options.join(' ')}\``,
+    milliseconds(ms(byo)), milliseconds(ms(peer)), `**${(ms(peer) / ms(byo)).toFixed(2)}** (${range})`,
+    mb(byo), mb(peer),
+    lossDifference(byo.rounds[0]!, peer.rounds[0]!).toExponential(0),
+    options(byo), options(peer),
   ]);
 }
 

@@ -11,6 +11,8 @@ import { lossDifference, rewriteTable, table, tableRow, type Comparison } from '
 import { workloads, type Workload } from './workloads/index.js';
 
 const STEP = fileURLToPath(new URL('./step.js', import.meta.url));
+/** What both sides try; the peer's script has the same list. */
+const THREADS = [['--threads', '2'], ['--threads', '1']] as const;
 const RESULTS = fileURLToPath(new URL('../../bench/RESULTS.md', import.meta.url));
 
 /**
@@ -19,9 +21,10 @@ const RESULTS = fileURLToPath(new URL('../../bench/RESULTS.md', import.meta.url)
  *
  *     node .build/bench/run.js [--only w3,w5] [--rounds 3] [--limit 600] [--quick]
  *
- * PyTorch runs in its best configuration, which bench/peers/best.py finds first; one that takes more than --limit seconds is
- * out. BYO_PYTHON names the Python that has it (python3 where unset); without PyTorch byo is measured alone, and the table is
- * only printed. --quick takes tiny sizes, to see whether everything runs and agrees: its times mean nothing.
+ * PyTorch runs in its best configuration, which bench/peers/best.py finds first (one that takes more than --limit seconds is
+ * out); byo in the better of one and two threads. BYO_PYTHON names the Python that has PyTorch (python3 where unset); without
+ * it byo is measured alone, and the table is only printed. --quick takes tiny sizes, to see whether everything runs and agrees:
+ * its times mean nothing.
  */
 async function main(args: readonly string[]): Promise<void> {
   const given = parseOptions(args, {
@@ -70,27 +73,35 @@ interface Settings {
 async function compare(workload: Workload, { folder, python, rounds, limit, quick }: Settings): Promise<Comparison> {
   const { name, title } = workload;
   const options = quick ? [...sizeOptions(workload), '--steps', '3', '--warmup', '0'] : [];
-  const runByo = () => runJson<Printed>(process.execPath, [STEP, name, ...options]);
-  const byo: Printed[] = [];
-  if (!python) {
-    for (let round = 0; round < rounds; round++) byo.push(await runByo());
-    console.error(`${name}: byo ${byo.map(({ median_ms }) => median_ms).join(', ')} ms`);
-    return { name, title, byo };
+  const runByo = (more: readonly string[]) => runJson<Printed>(process.execPath, [STEP, name, ...options, ...more]);
+  if (python) {
+    await runPeer(python, workload, [...options, '--steps', '1', '--warmup', '0', '--dump', folder]);
+    options.push('--state', join(folder, 'state.safetensors'), '--inputs', join(folder, 'inputs.safetensors'));
   }
-
-  const [state, inputs] = [join(folder, 'state.safetensors'), join(folder, 'inputs.safetensors')];
-  await runPeer(python, workload, [...options, '--steps', '1', '--warmup', '0', '--dump', folder]);
-  options.push('--state', state, '--inputs', inputs);
-  const best = quick ? ['--threads', '2'] : await bestOptions(python, workload, options, limit);
-  const peer: Printed[] = [];
+  const byo = { rounds: [] as Printed[], options: quick ? THREADS[0] : await fastest(THREADS, runByo) };
+  const peer = python && {
+    rounds: [] as Printed[], options: quick ? THREADS[0] : await bestOptions(python, workload, options, limit),
+  };
   for (let round = 0; round < rounds; round++) {
-    byo.push(await runByo());
-    peer.push(await runPeer(python, workload, [...options, ...best]));
-    const [ours, theirs] = [byo[round]!, peer[round]!];
-    console.error(`${name} round ${round + 1}: byo ${ours.median_ms} ms, PyTorch ${theirs.median_ms} ms, ` +
-      `first losses differ by ${lossDifference(ours, theirs).toExponential(1)}`);
+    const ours = await runByo(byo.options);
+    byo.rounds.push(ours);
+    console.error(`${name} round ${round + 1}: byo ${ours.median_ms} ms`);
+    if (!peer) continue;
+    const theirs = await runPeer(python, workload, [...options, ...peer.options]);
+    peer.rounds.push(theirs);
+    const difference = lossDifference(ours, theirs).toExponential(1);
+    console.error(`${name} round ${round + 1}: PyTorch ${theirs.median_ms} ms, first losses differ by ${difference}`);
   }
-  return { name, title, byo, peer: { rounds: peer, options: best } };
+  return { name, title, byo, peer };
+}
+
+/** The candidate whose run has the smallest median. */
+async function fastest(
+  candidates: readonly (readonly string[])[], run: (options: readonly string[]) => Promise<Printed>,
+): Promise<readonly string[]> {
+  const times: number[] = [];
+  for (const options of candidates) times.push((await run(options)).median_ms);
+  return candidates[times.indexOf(Math.min(...times))]!;
 }
 
 const sizeOptions = ({ tiny }: Workload): string[] =>
@@ -101,7 +112,7 @@ function describeSetting(python: Python | undefined, rounds: number): string {
   const versions = [
     `Node ${process.versions.node}`, `ONNX Runtime ${runtime().version}`, python ? `PyTorch ${python.torch}` : 'no PyTorch',
   ];
-  return `${versions.join(', ')}; byo with 2 threads; rounds: ${rounds}; ${cpus()[0]!.model}, ${cpus().length} logical cores.`;
+  return `${versions.join(', ')}; rounds: ${rounds}; ${cpus()[0]!.model}, ${cpus().length} logical cores.`;
 }
 
 await runMain(main);
