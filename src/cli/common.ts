@@ -32,6 +32,7 @@ export const jsonOption = {
 export const trainingOptions = {
   log: text({ placeholder: 'file', local: true, help: 'write one JSON line a step: losses, rates, throughput, memory' }),
   logEvery: integer({ default: 1, min: 1, local: true, help: 'steps between lines of the log' }),
+  tensorboard: text({ placeholder: 'folder', local: true, help: 'write the same values as event files for TensorBoard' }),
   checkpoint: text({ placeholder: 'file', local: true, help: 'where to keep the state that --resume goes on from; OUTPUT.ckpt where left out' }),
   checkpointEvery: number({ default: 300, min: 0, local: true, help: 'seconds between checkpoints; 0: only on interruption' }),
   keepEvery: integer({ min: 1, local: true, help: 'keep the model of every so many steps, as OUTPUT-STEP' }),

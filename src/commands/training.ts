@@ -8,6 +8,7 @@ import { parseDevice } from '../core/engine/index.js';
 import { InputError, UsageError } from '../core/errors.js';
 import { readArtifact, writeArtifact, type Recipe } from '../core/files/artifact.js';
 import { canonicalJson } from '../core/files/json.js';
+import { openEvents } from '../core/files/tfevents.js';
 import { train, type State, type StepReport } from '../core/train/index.js';
 import { openLog } from '../core/train/log.js';
 import type { Pretraining } from './pretrain/method.js';
@@ -30,7 +31,10 @@ export async function runTraining(
   if (options.resume && !resume) terminal.info(`no checkpoint to resume from${checkpoint ? ` at ${checkpoint}` : ''}; starting anew`);
   if (resume) terminal.info(`resuming at step ${resume.step} of ${job.steps}`);
 
-  const log = options.log ? await openLog(options.log, resume?.step ?? 0) : undefined;
+  const logs = await Promise.all([
+    ...(options.log ? [openLog(options.log, resume?.step ?? 0)] : []),
+    ...(options.tensorboard ? [openEvents(options.tensorboard, resume?.step ?? 0)] : []),
+  ]);
   const progress = await terminal.progress(context.command, job.steps, 'steps');
   const writeModel = async (path: string, state: State, more: { step?: number } = {}) => {
     const { meta, tensors } = job.model(state);
@@ -49,7 +53,9 @@ export async function runTraining(
         const epochEnds = done % job.stepsPerEpoch === 0 || done === job.steps;
         if (job.monitor && epochEnds) monitored = await job.monitor(report.state(), compute);
         progress.update(done, { ...shownValues(report, job), ...monitored });
-        if (log && (done % options.logEvery === 0 || done === job.steps)) log.write({ ...logLine(report, job), ...monitored });
+        if (done % options.logEvery === 0 || done === job.steps) {
+          for (const log of logs) log.write({ ...logLine(report, job), ...monitored });
+        }
         if (options.keepEvery && done % options.keepEvery === 0 && done < job.steps) await keep(done, report.state());
       },
       shouldStop: () => interruption.signal !== undefined,
@@ -73,7 +79,7 @@ export async function runTraining(
     if (checkpoint) await rm(checkpoint, { force: true });
   } finally {
     progress.stop();
-    await log?.close();
+    await Promise.all(logs.map((log) => log.close()));
   }
 }
 
