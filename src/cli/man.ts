@@ -4,9 +4,10 @@ import { defaultText, families, spellings } from './describe.js';
 import { usage } from './help.js';
 import { placeholder, type OptionSpec, type OptionTable } from './options.js';
 
-/** Text in roff: backslashes and leading dots are its own syntax, and a plain - would become a hyphen. */
+/** Text in roff: backslashes and leading dots are its own syntax, a plain - would become a hyphen, and it reads ASCII only. */
 const roff = (text: string): string =>
-  text.replaceAll('\\', '\\e').replaceAll('-', '\\-').replace(/^([.'])/gm, '\\&$1');
+  text.replaceAll('\\', '\\e').replaceAll('-', '\\-').replace(/^([.'])/gm, '\\&$1')
+    .replace(/[\u0080-\u{10ffff}]/gu, (letter) => `\\[u${letter.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0')}]`);
 
 const heading = (name: string, version: string): string =>
   `.TH "${roff(['byo', ...name.split(' ')].filter(Boolean).join('-').toUpperCase())}" "1" "" "byo ${version}" "byo manual"`;

@@ -25,7 +25,7 @@ describe.skipIf(!installed('groff'))('man pages', () => {
   it('are valid roff and show every option of every command', async () => {
     for (const entry of registry) {
       const command = await entry.load();
-      const { stdout, stderr } = await execa('groff', ['-man', '-Tascii', '-ww', '-P-c'], {
+      const { stdout, stderr } = await execa('groff', ['-man', '-Tutf8', '-ww', '-P-c'], {
         input: manPage(command, '1.0.0'), env: { GROFF_NO_SGR: '1' },
       });
       expect(stderr, entry.name).toBe('');
