@@ -122,8 +122,11 @@ const formatValues = (values: Readonly<Record<string, number | string>> = {}): s
   Object.entries(values).map(([name, value]) => `${name} ${typeof value === 'number' ? formatNumber(value) : value}`).join(' ');
 
 /** Four significant digits, for people. */
-export const formatNumber = (value: number): string =>
-  Number.isInteger(value) ? String(value) : Math.abs(value) < 1e-3 || Math.abs(value) >= 1e6 ? value.toExponential(2) : value.toPrecision(4);
+export function formatNumber(value: number): string {
+  if (Number.isInteger(value)) return String(value);
+  const size = Math.abs(value);
+  return size < 1e-3 || size >= 1e6 ? value.toExponential(2) : value.toPrecision(4);
+}
 
 /** `1h02m`, `3m05s`, `12s`. */
 export function duration(seconds: number): string {

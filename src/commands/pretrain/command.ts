@@ -22,6 +22,7 @@ export function pretrain<T extends OptionTable>(method: PretrainMethod<T>): Comm
     name: `pretrain ${name}`, summary, description, paper, examples,
     arguments: [{ name: 'data', optional: true, help: 'data set of images; standard input where left out' }],
     options: { ...method.options, ...shared } as OptionTable,
+    presets: method.presets,
     run: (context, [source = '-'], values) => run(method, context, source, values as unknown as Values<T & typeof shared>),
   });
 }
