@@ -33,7 +33,7 @@ describe('bash completion', () => {
 
 describe.skipIf(!installed('zsh'))('zsh completion', () => {
   it('is valid, and defines the function', async () => {
-    const setup = 'autoload -Uz compinit; compinit -D -u -d /dev/null';
+    const setup = 'autoload -Uz compinit; compinit -D -u';
     const { stdout } = await execa('zsh', ['-f', '-c', `${setup}\n${completionScript('zsh', commands)}\nprint $_comps[byo]`]);
     expect(stdout).toBe('_byo');
   });
