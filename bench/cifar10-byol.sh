@@ -27,7 +27,7 @@ for probe in linear knn; do
   node --input-type=module -e '
     import { readArtifact } from "./dist/core/files/artifact.js";
     import { pairedDifference } from "./dist/core/stats/intervals.js";
-    const hits = async (file) => (await readArtifact(file)).tensors.get("hits").data;
+    const hits = async (file) => (await readArtifact(file)).tensors.get("correct").data;
     const [trained, untrained] = process.argv.slice(1);
     const { estimate, low, high } = pairedDifference(await hits(untrained), await hits(trained), { seed: 0 });
     console.log([estimate, low, high].map((x) => x.toFixed(4)).join("  "));
