@@ -7,7 +7,6 @@ import { commandHelp, overview } from './help.js';
 import { kindsOf, lookup } from './lookup.js';
 import type { OptionTable } from './options.js';
 import { registry } from './registry.js';
-import { interruptionOf } from './signals.js';
 import { Terminal } from './terminal.js';
 
 export const version = (): string =>
@@ -25,8 +24,6 @@ export async function main(argv: readonly string[]): Promise<void> {
     const debug = argv.includes('--debug') || !(error instanceof ByoError);
     terminal.error(debug && error instanceof Error ? error.stack ?? error.message : (error as Error).message);
   }
-  const { cleanupTemporaries } = await import('../core/files/atomic.js');
-  cleanupTemporaries();
 }
 
 /** `byo ... | head -1` ends when head does, without a word; a full disk is worth one. */
@@ -64,7 +61,10 @@ async function runCommand(command: Command, argv: readonly string[]): Promise<nu
     process.stdout.write(`${commandHelp(command)}\n`);
     return EXIT.ok;
   }
-  const [{ parseCommandLine }, { resolveOptions }] = await Promise.all([import('./parse.js'), import('./resolve.js')]);
+  // What help does not need is not loaded for it.
+  const [{ parseCommandLine }, { resolveOptions }, { interruptionOf }, { cleanupTemporaries }] = await Promise.all([
+    import('./parse.js'), import('./resolve.js'), import('./signals.js'), import('../core/files/atomic.js'),
+  ]);
   const options: OptionTable = { ...command.options, ...globalOptions };
   const { args, given } = parseCommandLine(command, options, argv);
   const { values, origins } = await resolveOptions(options, given);
@@ -76,6 +76,10 @@ async function runCommand(command: Command, argv: readonly string[]): Promise<nu
     Object.entries(values).filter(([key, value]) => value !== undefined && !options[key]!.local));
   const interruption = interruptionOf();
   const context = { command: command.name, version: version(), terminal, origins, recorded, interruption };
-  await command.run(context, args, values as never);
+  try {
+    await command.run(context, args, values as never);
+  } finally {
+    cleanupTemporaries();
+  }
   return interruption.signal === undefined ? EXIT.ok : interruption.exitCode;
 }

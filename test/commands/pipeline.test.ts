@@ -74,7 +74,7 @@ describe('the pipeline', () => {
   test('embed --target, --untrained and --pixels are three other sets of features', async () => {
     await run('byo embed --model model.st --target set.st -q -o target.st');
     await run('byo embed --model model.st --untrained set.st -q -o untrained.st');
-    await run('byo embed --pixels set.st -q -o pixels.st');
+    await run('byo embed --pixels 16 set.st -q -o pixels.st');
     const names = ['features.st', 'target.st', 'untrained.st', 'pixels.st'];
     const features = await Promise.all(names.map(async (name) => (await read(name)).tensors.get('features')!));
     expect(features.map(({ shape }) => shape)).toEqual([[60, 32], [60, 32], [60, 32], [60, 768]]);
