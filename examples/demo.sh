@@ -11,7 +11,7 @@ echo '== images: shapes in random colours, drawn by byo itself'
 byo synth images --count 5000 -o shapes.st --force
 
 echo '== pretrain: BYOL, no labels'
-byo pretrain byol shapes.st --preset tiny --width 16 --batch 64 --steps 450 -o encoder.st --force --log run.jsonl
+byo pretrain byol shapes.st --preset tiny --width 16 --batch 64 --steps 380 -o encoder.st --force --log run.jsonl
 
 echo '== embed: the trained encoder, the same encoder untrained, and raw 8x8 pixels'
 byo embed --model encoder.st shapes.st -o trained.st --force --quiet

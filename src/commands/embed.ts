@@ -44,7 +44,9 @@ export const embed = defineCommand({
     const set = imageSetOf(data, nameOf(source));
     const count = set.images.shape[0]!;
     const progress = await context.terminal.progress('embed', count, 'images');
-    const compute = { batch: o.batch, device: parseDevice(o.device), threads: o.threads, onProgress: (n: number) => progress.update(n) };
+    const compute = {
+      batch: o.batch, device: parseDevice(o.device), threads: o.threads, onProgress: (n: number) => progress.update(n),
+    };
     let features: NdArray;
     if (!model) {
       features = pixelFeatures(set.images, o.pixels!);

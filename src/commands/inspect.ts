@@ -23,7 +23,8 @@ export const inspect = defineCommand({
   async run(context, [source = '-'], o) {
     const artifact = await readArtifact(source);
     const { kind, schema, recipe, meta, tensors, digest } = artifact;
-    const rows = [...tensors].map(([name, array]) => ({ name, dtype: array.dtype, shape: array.shape, ...(o.stats && statistics(array)) }));
+    const rows = [...tensors].map(([name, array]) =>
+      ({ name, dtype: array.dtype, shape: array.shape, ...(o.stats && statistics(array)) }));
     if (o.json) {
       context.terminal.print(JSON.stringify({ kind, schema, digest, meta, tensors: rows, recipe }));
       return;

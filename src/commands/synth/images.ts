@@ -17,14 +17,17 @@ const options = {
 export const images = defineCommand({
   name: 'synth images',
   summary: 'draw a labelled set of shapes and textures, to try things on without any download',
-  description: 'Each image shows one of ten kinds of figures (the label) at a random place, size and angle, in random colours and '
-    + 'light, over a textured ground, with noise. Colour and brightness say nothing about the class.',
+  description: 'Each image shows one of ten kinds of figures (the label), repeated at a random size and angle, in random tinted '
+    + 'greys and light, over a textured ground, with noise. Colour and brightness say nothing about the class.',
   examples: [['byo synth images --count 5000 -o shapes.st', 'a data set of 5,000 images of 32x32']],
   arguments: [],
   options,
   async run(context, _, o) {
     await checkOutput(o.output, { force: o.force });
-    const set = synthImages({ count: o.count, size: o.size, classes: o.classes, seed: o.seed, ...(o.test > 0 && { split: [1 - o.test, 0, o.test] as const }) });
+    const set = synthImages({
+      count: o.count, size: o.size, classes: o.classes, seed: o.seed,
+      ...(o.test > 0 && { split: [1 - o.test, 0, o.test] as const }),
+    });
     await writeArtifact(o.output, {
       ...datasetArtifact(set),
       recipe: { command: 'synth images', options: context.recorded, seed: o.seed, version: context.version, inputs: [] },

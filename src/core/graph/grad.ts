@@ -1,4 +1,4 @@
-import { node, sameShape, Tensor, TraceError, currentTrace, constant, formatShape, type Shape, type Vjp } from './tensor.js';
+import { node, sameShape, type Tensor, TraceError, currentTrace, constant, formatShape, type Shape, type Vjp } from './tensor.js';
 
 /**
  * Reverse-mode differentiation, graph to graph: the gradient is made of the same primitives as the function, so it can

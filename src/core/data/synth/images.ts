@@ -80,7 +80,8 @@ export const SYNTH_CLASSES: readonly string[] = Object.keys(FIGURES);
 
 /**
  * Draws images for tests and demonstrations: uint8 [count, 3, size, size], image i of class i modulo `classes`. The
- * class is the form of a figure alone, which is repeated over the image so that every crop shows it. Place, size, angle, stretch, the colours and textures of figure and ground,
+ * class is the form of a figure alone, which is repeated over the image so that every crop shows it. Place, size,
+ * angle, stretch, the colours and textures of figure and ground,
  * light, what stands before it and noise are drawn from the same distributions for every class, with figure and ground
  * exchangeable, so that neither colour nor brightness gives the class away.
  *

@@ -19,7 +19,9 @@ const attrsOf = (t: Tensor): ConvAttrs => t.attrs as unknown as ConvAttrs;
 
 export function emitConv(t: Tensor, [x, w]: readonly string[], b: OnnxBuilder): string {
   const [image, filter] = t.inputs as [Tensor, Tensor];
-  if (winograd.applies(b, attrsOf(t), image.shape, filter.shape, winograd.MIN_CHANNEL_PRODUCT.map)) return winograd.forward(b, x!, w!, image.shape, filter.shape);
+  if (winograd.applies(b, attrsOf(t), image.shape, filter.shape, winograd.MIN_CHANNEL_PRODUCT.map)) {
+    return winograd.forward(b, x!, w!, image.shape, filter.shape);
+  }
   return b.op('Conv', [x!, w!], { kernel_shape: filter.shape.slice(2), ...convAttributes(attrsOf(t)) });
 }
 
@@ -28,7 +30,9 @@ export function emitConvInputGrad(t: Tensor, [dy, w]: readonly string[], b: Onnx
   const attrs = attrsOf(t);
   const { stride, padding, dilation, groups } = attrs;
   const [k, perGroup, kh, kw] = extents(filter);
-  if (winograd.applies(b, attrs, t.shape, filter.shape, winograd.MIN_CHANNEL_PRODUCT.map)) return winograd.inputGrad(b, dy!, w!, t.shape, filter.shape);
+  if (winograd.applies(b, attrs, t.shape, filter.shape, winograd.MIN_CHANNEL_PRODUCT.map)) {
+    return winograd.inputGrad(b, dy!, w!, t.shape, filter.shape);
+  }
 
   // A stride-1 transposed convolution is a convolution with rotated filters, which runs up to twice as fast.
   const depthwise = groups === k && perGroup === 1;
@@ -56,7 +60,9 @@ export function emitConvFilterGrad(t: Tensor, [x, dy]: readonly string[], b: Onn
   const [image, gradient] = t.inputs as [Tensor, Tensor];
   const attrs = attrsOf(t);
   const [k, perGroup, kh, kw] = extents(t);
-  if (winograd.applies(b, attrs, image.shape, t.shape, winograd.MIN_CHANNEL_PRODUCT.filterGrad)) return winograd.filterGrad(b, x!, dy!, image.shape, t.shape);
+  if (winograd.applies(b, attrs, image.shape, t.shape, winograd.MIN_CHANNEL_PRODUCT.filterGrad)) {
+    return winograd.filterGrad(b, x!, dy!, image.shape, t.shape);
+  }
 
   // Few input channels make rows of a few floats: the columns are gathered by slices instead.
   if (attrs.groups > 1 || perGroup < 16) return filterGradBySlices(t, x!, dy!, b);

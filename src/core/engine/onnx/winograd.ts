@@ -4,9 +4,9 @@ import type { OnnxBuilder } from './builder.js';
 import { channelsLast, paddedPixels } from './conv.js';
 
 /**
- * Winograd's F(m x m, 3x3) for 3x3 stride-1 convolutions (Lavin & Gray 2016, equations 8-14): every m x m tile of the output comes
- * from a patch of (m+2) x (m+2) input pixels by Y = A^T [(G w G^T) . (B^T d B)] A. That needs 4 (m = 2) or
- * 2.25 (m = 4) multiplications a pixel where the direct sum needs 9. Transforms are products with the constant Kronecker squares of B^T, G
+ * Winograd's F(m x m, 3x3) for 3x3 stride-1 convolutions (Lavin & Gray 2016, equations 8-14): every m x m tile of the output
+ * comes from a patch of (m+2) x (m+2) input pixels by Y = A^T [(G w G^T) . (B^T d B)] A. That needs 4 (m = 2) or 2.25 (m = 4)
+ * multiplications a pixel where the direct sum needs 9. Transforms are products with the constant Kronecker squares of B^T, G
  * and A^T; the element-wise product, summed over channels, is one matrix product per patch cell. The filter gradient is the
  * transpose of the same three maps.
  */
@@ -36,8 +36,14 @@ const F2 = transform(
   [[1, 1, 1, 0], [0, 1, -1, -1]],
 );
 const F4 = transform(
-  [[4, 0, -5, 0, 1, 0], [0, -4, -4, 1, 1, 0], [0, 4, -4, -1, 1, 0], [0, -2, -1, 2, 1, 0], [0, 2, -1, -2, 1, 0], [0, 4, 0, -5, 0, 1]],
-  [[1 / 4, 0, 0], [-1 / 6, -1 / 6, -1 / 6], [-1 / 6, 1 / 6, -1 / 6], [1 / 24, 1 / 12, 1 / 6], [1 / 24, -1 / 12, 1 / 6], [0, 0, 1]],
+  [
+    [4, 0, -5, 0, 1, 0], [0, -4, -4, 1, 1, 0], [0, 4, -4, -1, 1, 0],
+    [0, -2, -1, 2, 1, 0], [0, 2, -1, -2, 1, 0], [0, 4, 0, -5, 0, 1],
+  ],
+  [
+    [1 / 4, 0, 0], [-1 / 6, -1 / 6, -1 / 6], [-1 / 6, 1 / 6, -1 / 6],
+    [1 / 24, 1 / 12, 1 / 6], [1 / 24, -1 / 12, 1 / 6], [0, 0, 1],
+  ],
   [[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]],
 );
 
@@ -67,9 +73,9 @@ const constantMatrix = (b: OnnxBuilder, name: string, rows: readonly number[][])
   b.once(`winograd ${name} ${rows.length}`, () => b.array(float32([rows.length, rows[0]!.length], rows.flat())));
 
 /**
- * B^T d B of every patch of x [N, C, H, W] (padded by 1): [patch^2, N * tiles, C]. The forward pass and the filter gradient need the
- * same patches. On small maps, where activations are small, they are kept from one to the other; on large maps making them again
- * costs 2 % of a step and saves a third of its memory.
+ * B^T d B of every patch of x [N, C, H, W] (padded by 1): [patch^2, N * tiles, C]. The forward pass and the filter gradient
+ * need the same patches. On small maps, where activations are small, they are kept from one to the other; on large maps making
+ * them again costs 2 % of a step and saves a fifth of its memory.
  */
 function transformPatches(b: OnnxBuilder, x: string, [n, c, h, w]: Extents, f: Transform, pass: 'forward' | 'backward'): string {
   const kept = h * w <= KEPT_MAP ? 'kept' : pass;
@@ -94,7 +100,9 @@ function transformPatches(b: OnnxBuilder, x: string, [n, c, h, w]: Extents, f: T
 
 /** G w G^T of every filter of w [K, C, 3, 3], rotated by 180 degrees for the input gradient: [patch^2, K, C]. */
 function transformFilters(b: OnnxBuilder, w: string, [k, c]: Shape, f: Transform, rotated: boolean): string {
-  const g = rotated ? constantMatrix(b, 'rotated', f.filter.map((row) => [...row].reverse())) : constantMatrix(b, 'filter', f.filter);
+  const g = rotated
+    ? constantMatrix(b, 'rotated', f.filter.map((row) => [...row].reverse()))
+    : constantMatrix(b, 'filter', f.filter);
   return b.reshape(b.matmul(g, b.reshape(w, [k! * c!, 9]), false, true, [2, 2]), [f.patch * f.patch, k!, c!]);
 }
 
@@ -132,6 +140,7 @@ export function filterGrad(b: OnnxBuilder, x: string, dy: string, image: Shape, 
   const output = constantMatrix(b, 'output', f.output);
   const spread = b.matmul(output, b.reshape(cells, [f.tile * f.tile, -1]), true, false, [2, 2]);
   const products = b.matmul(b.reshape(spread, [f.patch * f.patch, tiles, k]), patches, true, false, [3, 3]);
-  const filters = b.matmul(b.reshape(products, [f.patch * f.patch, k * c]), constantMatrix(b, 'filter', f.filter), true, false, [2, 2]);
+  const rows = b.reshape(products, [f.patch * f.patch, k * c]);
+  const filters = b.matmul(rows, constantMatrix(b, 'filter', f.filter), true, false, [2, 2]);
   return b.reshape(filters, [k, c, 3, 3]);
 }
