@@ -5,12 +5,13 @@ import { InputError } from '../../core/errors.js';
 import { writeArtifact } from '../../core/files/artifact.js';
 import { checkOutput } from '../../core/files/streams.js';
 import { countLabels } from '../../core/stats/labels.js';
-import { predict, softmaxRows } from '../../core/stats/logistic.js';
+import { predict } from '../../core/stats/logistic.js';
 import type { Matrix } from '../../core/stats/matrix.js';
 import {
   accuracy, adaptiveCalibrationError, balancedAccuracy, brierScore, calibrationError, confusionMatrix, macroF1,
   negativeLogLikelihood, reliability, topKAccuracy,
 } from '../../core/stats/metrics.js';
+import { probabilitiesOf, type ScoreKind } from '../../core/stats/probabilities.js';
 import { rowsByValue } from '../../core/stats/split.js';
 import {
   column, divide, labelledRows, labelsOf, readProbeTable, unitsOf, type Labelled, type SplitOptions, type Table, type Units,
@@ -35,8 +36,7 @@ export interface Classifier {
   readonly sweep: readonly Json[];
   /** Trains on one part and scores another: [rows, classes], the largest score wins. */
   scores(fit: Labelled, x: Matrix): Matrix | Promise<Matrix>;
-  /** What the scores are; `votes` are shares already where they add up to 1. */
-  readonly kind: 'logits' | 'votes';
+  readonly kind: ScoreKind;
   readonly extra?: () => Json;
 }
 
@@ -74,7 +74,7 @@ export async function runClassifier(
   const majority = Math.max(...countLabels(test.labels, classes.length)) / test.labels.length;
   const chance = 1 / classes.length;
   const groups = o.group === undefined ? undefined : groupAccuracies(hits, parts.test, table, o.group);
-  const probabilities = o.calibration ? probabilitiesOf(classifier, scores) : undefined;
+  const probabilities = o.calibration ? probabilitiesOf(scores, classifier.kind) : undefined;
   const calibration = probabilities && calibrationOf(test.labels, probabilities);
   printReports(context, [{
     probe: classifier.probe, metric: 'accuracy', interval, chosen: classifier.chosen, sweep: classifier.sweep,
@@ -93,7 +93,7 @@ export async function runClassifier(
   }
   if (o.predictions !== undefined) {
     await writeArtifact(o.predictions, {
-      kind: 'predictions', schema: 1, meta: { classes }, tensors: new Map<string, NdArray>([
+      kind: 'predictions', schema: 1, meta: { classes, scores: classifier.kind }, tensors: new Map<string, NdArray>([
         ['scores', float32([scores.rows, scores.cols], scores.data)], ['predictions', int32([predicted.length], predicted)],
         ['labels', int32([predicted.length], test.labels)], ['correct', ndarray('uint8', [hits.length], Uint8Array.from(hits))],
       ]),
@@ -148,18 +148,6 @@ const groupTable = ({ worst, mean, gap, groups }: GroupScores): string =>
   `${formatTable(['group', 'n', 'accuracy', ''], groups.map(({ group, n, accuracy, few }) =>
     [String(group), n, accuracy.toFixed(4), few ? `fewer than ${FEW} rows` : '']))}\n` +
   `worst ${worst.toFixed(4)}, mean over groups ${mean.toFixed(4)}, gap ${gap.toFixed(4)}`;
-
-function probabilitiesOf({ kind }: Classifier, scores: Matrix): Matrix {
-  if (kind === 'logits') return softmaxRows(scores);
-  const { rows, cols, data } = scores;
-  const out = new Float64Array(data);
-  for (let i = 0; i < rows; i++) {
-    const own = out.subarray(i * cols, (i + 1) * cols);
-    const total = own.reduce((sum, vote) => sum + vote, 0);
-    for (let c = 0; c < cols; c++) own[c] = own[c]! / total;
-  }
-  return { rows, cols, data: out };
-}
 
 const calibrationOf = (truth: Int32Array, probabilities: Matrix) => ({
   ece: calibrationError(truth, probabilities), adaptiveEce: adaptiveCalibrationError(truth, probabilities),

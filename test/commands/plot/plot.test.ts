@@ -2,6 +2,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { float32, int32 } from '../../../src/core/array.js';
+import { readArtifact, writeArtifact } from '../../../src/core/files/artifact.js';
 import { byo, scratchFolder } from '../../support/cli.js';
 
 const cwd = scratchFolder();
@@ -9,6 +11,10 @@ const run = async (...args: string[]) => {
   const { code, stderr, stdout } = await byo([...args, '-q'], { cwd });
   expect([code, stderr]).toEqual([0, '']);
   return stdout;
+};
+const fails = async (...args: string[]) => {
+  const { code, stderr } = await byo(args, { cwd });
+  return [code, stderr];
 };
 const read = (name: string) => readFileSync(join(cwd, name), 'utf8');
 
@@ -82,5 +88,58 @@ describe('byo plot images and views', () => {
     expect(tiles).toHaveLength(14);
     expect(new Set(tiles).size).toBe(14);
     expect(await run('plot', 'views', 'data.st', '--count', '2', '--views', '3')).toBe(svg);
+  });
+});
+
+describe('byo plot confusion and reliability', () => {
+  // Four rows of class a (three right, one taken for b) and two of b (one right, one taken for c); c occurs in no row.
+  const confident = (winner: number) => [0, 1, 2].map((c) => (c === winner ? 0.9 : 0.05));
+  const predictions = async (name: string, labels: number[], scores: number[][], meta: Record<string, unknown>) =>
+    writeArtifact(join(cwd, name), {
+      kind: 'predictions', schema: 1, meta,
+      tensors: new Map([['scores', float32([scores.length, 3], scores.flat())], ['labels', int32([labels.length], labels)]]),
+    });
+  const cells = (svg: string) => [...svg.matchAll(/aria-label="predicted class: (\w+); true class: (\w+); share: ([\d.]+)%?/g)]
+    .map(([, predicted, truth, share]) => [truth, predicted, share]);
+
+  beforeAll(async () => {
+    const labels = [0, 0, 0, 0, 1, 1];
+    const scores = [0, 0, 0, 1, 1, 2].map(confident);
+    const classes = ['a', 'b', 'c'];
+    await predictions('votes.st', labels, scores, { classes, scores: 'votes' });
+    await predictions('logits.st', labels, scores.map((row) => row.map(Math.log)), { classes, scores: 'logits' });
+    await predictions('bad.st', [0, 3], scores.slice(0, 2), { classes });
+  });
+
+  it('counts every pair of true and predicted class, coloured by the share of the row', async () => {
+    const svg = await run('plot', 'confusion', 'votes.st');
+    expect(cells(svg)).toEqual([
+      ['a', 'a', '75'], ['a', 'b', '25'], ['a', 'c', '0'], ['b', 'a', '0'], ['b', 'b', '50'], ['b', 'c', '50'],
+      ['c', 'a', '0'], ['c', 'b', '0'], ['c', 'c', '0'],
+    ]);
+    expect([...svg.matchAll(/aria-label="[^"]*count: (\d+)/g)].map(([, count]) => Number(count))).toEqual([3, 1, 1, 1]);
+    expect(svg).toContain('6 rows, accuracy 66.7 %, mean recall 62.5 %');
+  });
+
+  it('compares accuracy and confidence, of votes and of logits', async () => {
+    // Every row is 0.9 confident: one bin (13/15, 14/15] of accuracy 4/6.
+    const svg = await run('plot', 'reliability', 'votes.st');
+    expect(svg).toContain('6 rows, accuracy 66.7 %, ECE 0.2333');
+    expect(svg.match(/aria-roledescription="rect mark"/g)).toHaveLength(2);
+    expect(await run('plot', 'reliability', 'logits.st', '--title', 'x')).toBe(await run('plot', 'reliability', 'votes.st', '--title', 'x'));
+  });
+
+  it('draws what a probe wrote', async () => {
+    await run('probe', 'knn', 'features.st', '--predictions', 'knn.st');
+    const svg = await run('plot', 'confusion', 'knn.st', '--theme', 'dark');
+    expect(cells(svg)).toHaveLength(64);
+    expect(svg).toContain('#16181d');
+    const { meta } = await readArtifact(join(cwd, 'knn.st'));
+    expect(meta.scores).toBe('votes');
+  });
+
+  it('says what is missing or wrong', async () => {
+    expect(await fails('plot', 'confusion', 'bad.st')).toEqual([3, 'byo: label 3 of row 1 is not a class from 0 to 2']);
+    expect(await fails('plot', 'reliability', 'features.st')).toEqual([3, expect.stringMatching(/features\.st .*embeddings.*predictions/)]);
   });
 });
