@@ -9,8 +9,11 @@ import { encoderOf, encoderWeights } from '../embed.js';
 import { onnxEncoder } from './onnx.js';
 
 const options = {
-  format: choice({ choices: ['onnx', 'torchvision', 'npz'], default: 'onnx', help: 'onnx: a model to run; torchvision: weights under its names; npz: all tensors' }),
-  size: integer({ min: 8, help: 'onnx: side of the images it takes, in pixels; that of training where left out' }),
+  format: choice({
+    choices: ['onnx', 'onnx-web', 'torchvision', 'npz'], default: 'onnx',
+    help: 'onnx: a model to run; onnx-web: the same for browsers; torchvision: weights under its names; npz: all tensors',
+  }),
+  size: integer({ min: 8, help: 'onnx, onnx-web: side of the images it takes, in pixels; that of training where left out' }),
   target: flag({ help: "the target network's encoder instead of the online one" }),
   ...outputOptions,
 } as const;
@@ -20,9 +23,11 @@ export const exportCommand = defineCommand({
   summary: 'an encoder for other programs: ONNX, torchvision weights, NumPy',
   description: 'ONNX models take any number of images, float32 [batch, C, size, size] from 0 to 1, normalise them and give features '
     + '[batch, D]. They use the standard operators of opset 21 only, and carry a card (description, preprocessing, recipe) in their '
-    + 'metadata. torchvision writes the weights of a ResNet as safetensors, under the names of torchvision.models.',
+    + 'metadata. onnx-web is the same model for onnxruntime-web, old versions of it too: operators of opset 17 that its WebAssembly and '
+    + 'WebGPU backends have, float32 throughout, whole numbers only as constant shapes, one file. torchvision writes the weights of a ResNet as safetensors, under the names of torchvision.models.',
   examples: [
     ['byo export encoder.st -o encoder.onnx', 'for ONNX Runtime in any language'],
+    ['byo export encoder.st --format onnx-web -o encoder.onnx', 'for onnxruntime-web in a page'],
     ['byo export encoder.st --format torchvision -o resnet18.safetensors', 'for load_state_dict(..., strict=False)'],
     ['byo export features.st --format npz -o features.npz', 'tensors of any file, for NumPy'],
   ],
@@ -37,9 +42,11 @@ export const exportCommand = defineCommand({
     const artifact = await readArtifact(source, { kind: 'model' });
     const model = encoderOf(artifact, nameOf(source));
     const weights = encoderWeights(artifact, o.target, nameOf(source));
-    if (o.format === 'onnx') {
+    if (o.format === 'onnx' || o.format === 'onnx-web') {
+      const web = o.format === 'onnx-web';
       const card = { recipe: artifact.recipe, digest: artifact.digest, version: context.version };
-      return writeOutput(o.output, [onnxEncoder({ model, weights, size: o.size ?? model.input.size, card })], { force: o.force });
+      const bytes = onnxEncoder({ model, weights, size: o.size ?? model.input.size, web, card });
+      return writeOutput(o.output, [bytes], { force: o.force });
     }
     const { encoder, input } = model;
     if (!encoder.name.startsWith('resnet') || (encoder.norm ?? 'batch') !== 'batch' || encoder.weightStandardization) {

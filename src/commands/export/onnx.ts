@@ -8,6 +8,7 @@ import { canonicalJson } from '../../core/files/json.js';
 import { input } from '../../core/graph/index.js';
 import { encode, stepProgram } from '../../core/nn/index.js';
 import type { ImageEncoder, State } from '../../core/train/index.js';
+import { forBrowsers } from './web.js';
 
 export interface OnnxExport {
   readonly model: ImageEncoder;
@@ -15,6 +16,8 @@ export interface OnnxExport {
   readonly weights: State;
   /** Height and width of the images that the exported model takes. */
   readonly size: number;
+  /** For the runtimes of browsers, as `forBrowsers` says. */
+  readonly web?: boolean;
   readonly card: { readonly recipe: Recipe | undefined; readonly digest: string | undefined; readonly version: string };
 }
 
@@ -22,7 +25,7 @@ export interface OnnxExport {
  * An ONNX file of an encoder in evaluation mode: `images` float32 [batch, C, size, size] in [0, 1] -> `features` float32
  * [batch, D]. Normalisation is part of the graph. Standard operators only; metadata hold the model card.
  */
-export function onnxEncoder({ model, weights, size, card }: OnnxExport): Uint8Array {
+export function onnxEncoder({ model, weights, size, web = false, card }: OnnxExport): Uint8Array {
   const { encoder, input: expected } = model;
   const { channels, mean, std } = expected;
   const program = stepProgram('encoder', (root) => ({
@@ -36,8 +39,9 @@ export function onnxEncoder({ model, weights, size, card }: OnnxExport): Uint8Ar
   const names = new Map([[valueName.input('images'), 'images'], [valueName.output('features'), 'features']]);
   for (const { name } of program.state) names.set(valueName.state(name), name);
   const width = program.outputs.get('features')!.shape[1]!;
+  const complete = withWeights(lowered, names, weights);
   return encodeModel({
-    ...withWeights(lowered, names, weights),
+    ...(web ? forBrowsers(complete) : complete),
     metadata: {
       description: `${encoder.name} encoder${card.recipe ? ` made by byo ${card.recipe.command}` : ''}`,
       input: `images: float32 [batch, ${channels}, ${size}, ${size}], ${channels === 3 ? 'RGB' : 'grey'} from 0 to 1`,

@@ -16,7 +16,8 @@ const WIDTH = 540;
  */
 export function reliabilityChart(bins: readonly ReliabilityBin[], o: ReliabilityOptions): TopLevelSpec {
   const { colors, muted, text, background } = themes[o.theme];
-  const values = bins.filter(({ n }) => n > 0).map(({ low, high, n, accuracy }) => ({ low, high, n, accuracy, middle: (low + high) / 2 }));
+  const values = bins.filter(({ n }) => n > 0)
+    .map(({ low, high, n, accuracy }) => ({ low, high, n, accuracy, middle: (low + high) / 2 }));
   const x = (axis: object) => ({
     field: 'low', type: 'quantitative' as const, scale: { domain: [0, 1], nice: false }, axis: { grid: false, format: '.1f', ...axis },
   });

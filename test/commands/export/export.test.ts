@@ -4,6 +4,8 @@ import { execa } from 'execa';
 import * as ort from 'onnxruntime-node';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { onnxEncoder } from '../../../src/commands/export/onnx.js';
+import { forBrowsers } from '../../../src/commands/export/web.js';
+import type { OnnxModel, OnnxNode } from '../../../src/core/engine/onnx/proto.js';
 import { decodeNpz } from '../../../src/core/files/npy.js';
 import { readInput } from '../../../src/core/files/streams.js';
 import { readArtifact, writeArtifact } from '../../../src/core/files/artifact.js';
@@ -38,10 +40,14 @@ const CASES: [name: string, model: ImageEncoder, size: number, fused: number][] 
 
 const CARD = { recipe: { command: 'pretrain byol', options: { lr: 0.1 }, version: '1.0.0', inputs: [] }, digest: 'sha256:00', version: '1.0.0' };
 
-const build = async (model: ImageEncoder, size: number): Promise<{ weights: State; bytes: Uint8Array }> => {
+const build = async (model: ImageEncoder, size: number, web = false): Promise<{ weights: State; bytes: Uint8Array }> => {
   const weights = await untrainedWeights(model, images(8, model.input.channels, size), 1, { threads: 1 });
-  return { weights, bytes: onnxEncoder({ model, weights, size, card: CARD }) };
+  return { weights, bytes: onnxEncoder({ model, weights, size, web, card: CARD }) };
 };
+
+/** onnxruntime-web where somebody has installed it: 139 MB are too much for everybody who builds byo. */
+const WEB = 'onnxruntime-web';
+const web = await (import(WEB) as Promise<typeof ort>).catch(() => undefined);
 
 describe('ONNX encoders', () => {
   it.each(CASES)('%s: give our features at any batch size', async (_, model, size, fused) => {
@@ -90,6 +96,54 @@ print(json.dumps({'domains': sorted({n.domain for n in model.graph.node}), 'opse
   });
 });
 
+describe('ONNX encoders for browsers', () => {
+  it.each(CASES)('%s: give our features in opset 17', async (_, model, size) => {
+    const { weights, bytes } = await build(model, size, true);
+    const set = images(3, model.input.channels, size);
+    const ours = await embedImages(model, weights, set, { threads: 1 });
+    const session = await ort.InferenceSession.create(bytes, { graphOptimizationLevel: 'disabled' });
+    const { features } = await session.run({ images: new ort.Tensor('float32', Float32Array.from(set.data, (v) => v / 255), set.shape) });
+    expect(relativeError(features!.data as Float32Array, ours.data)).toBeLessThan(1e-5);
+  });
+
+  it.skipIf(!web).each(CASES)('%s: the same on onnxruntime-web\'s WebAssembly (skipped without that package)', async (_, model, size, fused) => {
+    const { weights, bytes } = await build(model, size, true);
+    web!.env.wasm.numThreads = 1;
+    const session = await web!.InferenceSession.create(bytes, { executionProviders: ['wasm'] });
+    for (const count of [1, 3]) {
+      const set = images(count, model.input.channels, size);
+      const ours = await embedImages(model, weights, set, { threads: 1 });
+      const { features } = await session.run({ images: new web!.Tensor('float32', Float32Array.from(set.data, (v) => v / 255), set.shape) });
+      expect(features!.dims).toEqual(ours.shape);
+      expect(relativeError(features!.data as Float32Array, ours.data)).toBeLessThan(fused);
+    }
+  });
+
+  it('refuse what browsers lack', () => {
+    const model = (node: Partial<OnnxNode>, constant: NdArray): OnnxModel => ({
+      name: 'm', inputs: [], outputs: [], initializers: new Map([['c', constant]]),
+      nodes: [{ type: 'Add', name: 'the sum', inputs: ['x', 'c'], outputs: ['y'], attributes: {}, ...node }],
+    });
+    const axes = ndarray('int64', [1], BigInt64Array.of(1n));
+    expect(() => forBrowsers(model({ type: 'Gelu' }, axes))).toThrow('this network needs Gelu');
+    expect(() => forBrowsers(model({}, axes))).toThrow('computes with int64 in the sum');
+    const { nodes, initializers, opset } = forBrowsers(model({ type: 'ReduceMean', attributes: { keepdims: 1 } }, axes));
+    expect([nodes[0]!.inputs, nodes[0]!.attributes, initializers.size, opset]).toEqual([['x'], { keepdims: 1, axes: [1] }, 0, 17]);
+  });
+
+  it.skipIf(!installed(PYTHON, ['-c', 'import onnx']))('pass the checker of Python, in opset 17 and the format of its time', async () => {
+    const path = join(folder, 'web.onnx');
+    const [, model, size] = CASES[2]!;
+    writeFileSync(path, (await build(model, size, true)).bytes);
+    const script = `
+import json, onnx
+model = onnx.load(${JSON.stringify(path)})
+onnx.checker.check_model(model, full_check=True)
+print(json.dumps([model.ir_version, [[o.domain, o.version] for o in model.opset_import]]))`;
+    expect(JSON.parse((await execa(PYTHON, ['-c', script])).stdout)).toEqual([8, [['', 17]]]);
+  });
+});
+
 describe('byo export', () => {
   beforeAll(() => save('convnet.st', { name: 'convnet3', width: 8 }));
 
@@ -130,6 +184,11 @@ print([k for k in result.missing_keys if 'num_batches' not in k], result.unexpec
     const session = await ort.InferenceSession.create(join(folder, 'out.onnx'));
     const { features } = await session.run({ images: new ort.Tensor('float32', new Float32Array(3 * 256).fill(0.5), [1, 3, 16, 16]) });
     expect([...(features!.data as Float32Array)].every((value) => value === 0)).toBe(true);
+  });
+
+  it('writes models for browsers', async () => {
+    expect((await byo(['export', 'convnet.st', '--format', 'onnx-web', '-f', '-o', 'web.onnx'], { cwd: folder })).code).toBe(0);
+    expect((await ort.InferenceSession.create(join(folder, 'web.onnx'))).inputNames).toEqual(['images']);
   });
 
   it('writes any file\'s tensors for NumPy', async () => {

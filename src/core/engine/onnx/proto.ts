@@ -9,6 +9,8 @@ export interface OnnxModel {
   readonly inputs: readonly OnnxValue[];
   readonly outputs: readonly OnnxValue[];
   readonly metadata?: Readonly<Record<string, string>>;
+  /** Version of the standard operators; OPSET where left out. */
+  readonly opset?: keyof typeof IR_VERSIONS;
 }
 
 export interface OnnxNode {
@@ -31,7 +33,9 @@ export interface OnnxValue {
 }
 
 export const OPSET = 21;
-const IR_VERSION = 10;
+
+/** Version of the format that came with each version of the operators: runtimes know both or neither. */
+const IR_VERSIONS = { 17: 8, 21: 10 } as const;
 
 /** ONNX's numbers of the dtypes byo uses. */
 export const ONNX_TYPE: Readonly<Partial<Record<NdArray['dtype'], number>>> = {
@@ -104,12 +108,13 @@ export function encodeModel(model: OnnxModel): Uint8Array {
   for (const value of model.inputs) graph.message(11, encodeValue(value));
   for (const value of model.outputs) graph.message(12, encodeValue(value));
 
-  const message = new Message().varint(1, IR_VERSION).text(2, 'byo').message(7, graph);
+  const version = model.opset ?? OPSET;
+  const message = new Message().varint(1, IR_VERSIONS[version]).text(2, 'byo').message(7, graph);
   const domains = new Set(['', ...model.nodes.map((node) => node.domain ?? '')]);
   for (const domain of domains) {
     const opset = new Message();
     if (domain) opset.text(1, domain);
-    message.message(8, opset.varint(2, domain ? 1 : OPSET));
+    message.message(8, opset.varint(2, domain ? 1 : version));
   }
   for (const [key, value] of Object.entries(model.metadata ?? {})) {
     message.message(14, new Message().text(1, key).text(2, value));
