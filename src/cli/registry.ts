@@ -68,6 +68,8 @@ export const registry: readonly Entry[] = [
     load: async () => (await import('../commands/plot/confusion.js')).confusion },
   { name: 'plot reliability', group: 'Measure', summary: 'whether a probe is as often right as it is confident',
     load: async () => (await import('../commands/plot/reliability.js')).reliability },
+  { name: 'plot spectrogram', group: 'Measure', summary: 'power of a sound over time and frequency',
+    load: async () => (await import('../commands/plot/spectrogram.js')).spectrogram },
   { name: 'sweep', group: 'Tools', summary: 'a command for many seeds and values, in parallel, resumable',
     load: async () => (await import('../commands/sweep/command.js')).sweep },
   { name: 'replay', group: 'Tools', summary: 'make a file again from its recipe, or check that it comes out the same',

@@ -30,3 +30,6 @@ export const themes: Readonly<Record<ThemeName, Theme>> = {
 
 /** Marks that go with the colours where there are more classes than colours. */
 export const SHAPES = ['circle', 'square', 'triangle-up', 'diamond', 'cross', 'triangle-down', 'triangle-right', 'triangle-left'];
+
+/** Viridis (van der Walt & Smith 2015): even steps of lightness, told apart with any kind of colour vision. */
+export const HEAT = ['#440154', '#482878', '#3e4989', '#31688e', '#26828e', '#1f9e89', '#35b779', '#6ece58', '#b5de2b', '#fde725'];

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { float32, int32 } from '../../../src/core/array.js';
+import { float32, int32, type NdArray } from '../../../src/core/array.js';
 import { readArtifact, writeArtifact } from '../../../src/core/files/artifact.js';
 import { byo, scratchFolder } from '../../support/cli.js';
 
@@ -97,7 +97,7 @@ describe('byo plot confusion and reliability', () => {
   const predictions = async (name: string, labels: number[], scores: number[][], meta: Record<string, unknown>) =>
     writeArtifact(join(cwd, name), {
       kind: 'predictions', schema: 1, meta,
-      tensors: new Map([['scores', float32([scores.length, 3], scores.flat())], ['labels', int32([labels.length], labels)]]),
+      tensors: new Map<string, NdArray>([['scores', float32([scores.length, 3], scores.flat())], ['labels', int32([labels.length], labels)]]),
     });
   const cells = (svg: string) => [...svg.matchAll(/aria-label="predicted class: (\w+); true class: (\w+); share: ([\d.]+)%?/g)]
     .map(([, predicted, truth, share]) => [truth, predicted, share]);
@@ -141,5 +141,45 @@ describe('byo plot confusion and reliability', () => {
   it('says what is missing or wrong', async () => {
     expect(await fails('plot', 'confusion', 'bad.st')).toEqual([3, 'byo: label 3 of row 1 is not a class from 0 to 2']);
     expect(await fails('plot', 'reliability', 'features.st')).toEqual([3, expect.stringMatching(/features\.st .*embeddings.*predictions/)]);
+  });
+});
+
+describe('byo plot spectrogram', () => {
+  const RATE = 8000;
+  /** A tone in the left channel and silence in the right one, 16 bits. */
+  const stereo = (hertz: number, count: number) => {
+    const bytes = Buffer.alloc(44 + 4 * count);
+    bytes.write('RIFF');
+    bytes.writeUInt32LE(bytes.length - 8, 4);
+    bytes.write('WAVEfmt ', 8);
+    [16, RATE, 4 * RATE, 4 * count].forEach((value, i) => bytes.writeUInt32LE(value, [16, 24, 28, 40][i]!));
+    [1, 2, 4, 16].forEach((value, i) => bytes.writeUInt16LE(value, [20, 22, 32, 34][i]!));
+    bytes.write('data', 36);
+    const sample = (i: number) => Math.round(16000 * Math.sin((2 * Math.PI * hertz * i) / RATE));
+    for (let i = 0; i < count; i++) bytes.writeInt16LE(sample(i), 44 + 4 * i);
+    return bytes;
+  };
+
+  it('shows a panel for each channel: a bright line at a tone, the dark floor in silence', async () => {
+    writeFileSync(join(cwd, 'tone.wav'), stereo(1000, 4000));
+    const svg = await run('plot', 'spectrogram', 'tone.wav');
+    for (const text of ['left: frequency (kHz)', 'right: frequency (kHz)', '>time (s)<', '0.50 s at 8000 Hz', '>−80<']) expect(svg).toContain(text);
+    const panels = await Promise.all([...svg.matchAll(/base64,([^"]+)/g)].map(async ([, code]) =>
+      sharp(Buffer.from(code!, 'base64')).raw().toBuffer({ resolveWithObject: true })));
+    const pixel = ({ data, info }: (typeof panels)[number], hertz: number) => {
+      // 129 frequencies from the top, 4 kHz, to the bottom; each is several rows high.
+      const row = Math.floor(((128 - (hertz / 4000) * 128 + 0.5) * info.height) / 129);
+      return [...data.subarray((row * info.width + info.width / 2) * 3, (row * info.width + info.width / 2) * 3 + 3)];
+    };
+    const [left, right] = panels;
+    expect(pixel(left!, 1000)).toEqual([0xfd, 0xe7, 0x25]);
+    expect(pixel(left!, 3000)).toEqual([0x44, 0x01, 0x54]);
+    expect(pixel(right!, 1000)).toEqual([0x44, 0x01, 0x54]);
+  });
+
+  it('refuses a file that is cut off', async () => {
+    writeFileSync(join(cwd, 'cut.wav'), stereo(1000, 100).subarray(0, 100));
+    expect(await fails('plot', 'spectrogram', 'cut.wav')).toEqual([
+      3, 'byo: cut.wav ends early: 56 of 400 bytes of samples are there; make or fetch it again']);
   });
 });
