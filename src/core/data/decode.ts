@@ -38,24 +38,25 @@ export async function decodeImages(
   const decode = await createDecoder(options);
   const planes: Planes[] = [];
   const kept: number[] = [];
-  const skipped: Skipped[] = [];
+  const broken: { source: ImageSource; reason: string }[] = [];
   let first: { name: string; width: number; height: number } | undefined;
   let done = 0;
   const attempt = async (source: ImageSource) => {
     try {
-      return { name: source.name, image: await decode(await source.load()) };
+      return { source, image: await decode(await source.load()) };
     } catch (error) {
-      return { name: source.name, reason: reasonOf(error) };
+      return { source, reason: reasonOf(error) };
     }
   };
-  for await (const { name, image, reason } of inOrder(sources, 2 * availableParallelism(), attempt)) {
+  for await (const { source, image, reason } of inOrder(sources, 2 * availableParallelism(), attempt)) {
     const position = done++;
     options.onProgress?.(done, total);
     if (!image) {
-      if (options.strict) throw new InputError(`${where}: ${name} cannot be decoded (${reason}); repair or remove it`);
-      skipped.push({ name, reason });
+      broken.push({ source, reason });
+      if (options.strict) break;
       continue;
     }
+    const { name } = source;
     const { width, height } = image;
     first ??= { name, width, height };
     if (width !== first.width || height !== first.height) {
@@ -67,6 +68,11 @@ export async function decodeImages(
     planes.push(image);
     kept.push(position);
   }
+  // libvips keeps one list of errors for all its threads: what is wrong with an image it says reliably when asked alone.
+  const skipped: Skipped[] = [];
+  for (const { source, reason } of broken) skipped.push({ name: source.name, reason: (await attempt(source)).reason ?? reason });
+  const [worst] = skipped;
+  if (options.strict && worst) throw new InputError(`${where}: ${worst.name} cannot be decoded (${worst.reason}); repair or remove it`);
   if (!first) {
     const example = skipped.length > 0 ? `, the first, ${skipped[0].name}, because: ${skipped[0].reason}` : '';
     throw new InputError(`${where}: none of its ${done} images can be decoded${example}`);
@@ -145,14 +151,18 @@ const WHITE = '#ffffff';
 const reasonOf = (error: unknown): string =>
   (error instanceof Error ? error.message : String(error)).split(/\n|, open /)[0];
 
-/** Maps with up to `width` items at work at a time; the results come in the items' order. */
+/** Maps with up to `width` items at work at a time; the results come in the items' order. Leaving early waits for the rest. */
 async function* inOrder<T, R>(
   items: Iterable<T> | AsyncIterable<T>, width: number, map: (item: T) => Promise<R>,
 ): AsyncGenerator<R> {
   const pending: Promise<R>[] = [];
-  for await (const item of items) {
-    pending.push(map(item));
-    if (pending.length >= width) yield await pending.shift()!;
+  try {
+    for await (const item of items) {
+      pending.push(map(item));
+      if (pending.length >= width) yield await pending.shift()!;
+    }
+    while (pending.length > 0) yield await pending.shift()!;
+  } finally {
+    await Promise.allSettled(pending);
   }
-  for (const result of pending) yield await result;
 }
