@@ -1,9 +1,9 @@
+import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import type { trainingOptions, computeOptions, outputOptions, seedOption } from '../cli/common.js';
 import type { Context } from '../cli/context.js';
 import type { Values } from '../cli/options.js';
 import { stopAtSteps } from '../cli/signals.js';
-import { existsSync } from 'node:fs';
 import { parseDevice } from '../core/engine/index.js';
 import { InputError, UsageError } from '../core/errors.js';
 import { readArtifact, writeArtifact, type Recipe } from '../core/files/artifact.js';
@@ -109,10 +109,11 @@ const shownValues = ({ done, metrics }: StepReport, { stepsPerEpoch }: Pretraini
   epoch: (done / stepsPerEpoch).toFixed(1), ...metrics,
 });
 
-function logLine({ done, metrics, schedule, computeMs, waitMs }: StepReport, job: Pretraining): Record<string, number> {
+function logLine(report: StepReport, job: Pretraining): Record<string, number> {
+  const { done, metrics, schedule, computeMs, prepareMs, waitMs } = report;
   return {
     step: done, epoch: done / job.stepsPerEpoch, ...metrics, ...schedule,
-    examplesPerSecond: job.examplesPerStep / (computeMs / 1000), computeMs, waitMs,
+    examplesPerSecond: job.examplesPerStep / (computeMs / 1000), computeMs, prepareMs, waitMs,
     memoryMb: process.memoryUsage.rss() / 2 ** 20,
   };
 }

@@ -32,8 +32,11 @@ export interface StepReport {
   readonly metrics: Readonly<Record<string, number>>;
   /** The scalars that the step was fed: learning rate, decays. */
   readonly schedule: Readonly<Record<string, number>>;
-  /** Milliseconds that the device worked and that it waited for the host's data. */
+  /** Milliseconds until the step was done and the next one's data were ready. */
   readonly computeMs: number;
+  /** Of these, the host's for preparing the next step's data. */
+  readonly prepareMs: number;
+  /** Milliseconds before the step in which nothing ran: first data, reports, monitoring, saving. */
   readonly waitMs: number;
   /** A copy of the current state. */
   state(): State;
@@ -57,6 +60,7 @@ export async function train(job: Job, options: TrainOptions): Promise<TrainResul
     executable.setState(resume?.state ?? initialState(program, seed));
     let done = resume?.step ?? 0;
     const prepare = (step: number) => ({ ...job.feeds(step), ...drawInputs(program, seed, step) });
+    let idleSince = performance.now();
     let next = done < steps ? prepare(done) : {};
     while (done < steps) {
       const start = performance.now();
@@ -66,11 +70,14 @@ export async function train(job: Job, options: TrainOptions): Promise<TrainResul
       const prepared = performance.now();
       const outputs = await running;
       const end = performance.now();
+      const waitMs = start - idleSince;
+      idleSince = end;
       done += 1;
       const metrics = scalars(outputs);
       requireFinite(metrics, done, () => executable.getState());
       await onStep?.({
-        done, metrics, schedule: scalars(fed), computeMs: end - start, waitMs: Math.max(0, prepared - start - (end - start)),
+        done, metrics, schedule: scalars(fed),
+        computeMs: end - start, prepareMs: prepared - start, waitMs,
         state: () => executable.getState(),
       });
       const stop = shouldStop?.() ?? false;
