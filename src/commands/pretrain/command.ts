@@ -3,12 +3,12 @@ import { computeOptions, outputOptions, seedOption, trainingOptions } from '../.
 import type { Context } from '../../cli/context.js';
 import { kebab, text, type OptionTable, type Values } from '../../cli/options.js';
 import { datasetArtifact, imageSetOf, withoutTest } from '../../core/data/dataset.js';
+import { parseDevice } from '../../core/engine/index.js';
+import { UsageError } from '../../core/errors.js';
 import { asInput, readArtifact, writeArtifact, type Recipe } from '../../core/files/artifact.js';
 import { checkOutput, nameOf } from '../../core/files/streams.js';
 import { runTraining } from '../training.js';
 import type { PretrainMethod, Pretraining } from './method.js';
-import { parseDevice } from '../../core/engine/index.js';
-import { UsageError } from '../../core/errors.js';
 
 const shared = {
   ...outputOptions, ...computeOptions, ...seedOption, ...trainingOptions,
@@ -31,7 +31,7 @@ async function run<T extends OptionTable>(
   method: PretrainMethod<T>, context: Context, source: string, given: Values<T & typeof shared>,
 ): Promise<void> {
   const common = given as unknown as Values<typeof shared>;
-  await checkOutput(common.output, { force: common.force });
+  await checkOutput(common.preview ?? common.output, { force: common.force });
   const data = await readArtifact(source, { kind: 'dataset' });
   const images = withoutTest(imageSetOf(data, nameOf(source)));
   const options = applyPreset(method, context, given, () => method.choosePreset(images));
