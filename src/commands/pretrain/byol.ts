@@ -13,6 +13,7 @@ import {
 } from '../../core/nn/index.js';
 import { accumulate, adam, adamw, cosineEmaDecay, emaUpdate, lamb, lars, sgd, warmupCosine, type Update } from '../../core/optim/index.js';
 import { stream } from '../../core/random.js';
+import { classCount } from '../../core/stats/labels.js';
 import { knnAccuracy, type ImageEncoder, type State } from '../../core/train/index.js';
 import { augmentedImages } from '../../core/data/augment/preview.js';
 import type { PretrainMethod, Pretraining } from './method.js';
@@ -34,7 +35,7 @@ const options = {
   accumulate: integer({ default: 1, min: 1, help: 'steps whose gradients are averaged before one update' }),
   optimizer: choice({ choices: ['lars', 'sgd', 'adam', 'adamw', 'lamb'], default: 'lars', help: 'optimiser' }),
   lr: number({ default: 0.45, positive: true, help: 'learning rate for a batch of 256; it is scaled by batch / 256' }),
-  weightDecay: number({ default: 1e-6, min: 0, help: 'weight decay (not of biases and normalisations)' }),
+  weightDecay: number({ default: 1e-6, min: 0, help: 'weight decay; lars and lamb leave out biases and normalisations' }),
   momentum: number({ default: 0.9, min: 0, max: 1, help: 'momentum of lars and sgd' }),
   warmupEpochs: number({ default: 10, min: 0, help: 'epochs of linear warm-up, at most a fifth of the run' }),
   tau: number({ default: 0.99, min: 0, max: 1, help: 'decay of the target at the start; it rises to 1' }),
@@ -71,7 +72,7 @@ function setup(set: ImageSet, o: Options, seed: number): Pretraining {
   const steps = o.steps ?? Math.max(1, Math.round(o.epochs * batches.stepsPerEpoch));
   const size = o.size ?? Math.min(height, width);
   const encoder: ImageEncoder = { encoder: encoderSpec(o), input: { channels, size, ...STATISTICS[channels as 1 | 3] } };
-  const classCount = classes?.length ?? (labels ? Math.max(...labels) + 1 : 0);
+  const classNumber = classes?.length ?? classCount(labels ?? []);
   if (o.monitor !== 'none' && !labels) {
     throw new UsageError(`--monitor ${o.monitor} needs labels, but the data set has none; leave it out or convert with labels`);
   }
@@ -111,7 +112,7 @@ function setup(set: ImageSet, o: Options, seed: number): Pretraining {
       accumulate(optimizer, updates, { every: o.accumulate, apply }, update,
         () => [...parameters, ...target.parameters, ...optimizer.variables]);
     }
-    const monitor = o.monitor === 'linear' ? monitorLinear(root.at('monitor'), y1, classCount) : {};
+    const monitor = o.monitor === 'linear' ? monitorLinear(root.at('monitor'), y1, classNumber) : {};
     return { loss, featureStd: featureStd(z1), ...monitor };
   });
 

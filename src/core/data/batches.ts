@@ -1,4 +1,4 @@
-import { float32, type NdArray } from '../array.js';
+import { float32, sizeOf, type NdArray } from '../array.js';
 import { InputError } from '../errors.js';
 import { stream } from '../random.js';
 
@@ -34,7 +34,7 @@ export class Batches {
 /** Images by number as float32 in [0, 1], [B, C, H, W]. */
 export function gatherImages(images: NdArray<Uint8Array>, indices: ArrayLike<number>): NdArray<Float32Array> {
   const [, ...shape] = images.shape;
-  const size = shape.reduce((a, b) => a * b, 1);
+  const size = sizeOf(shape);
   const out = new Float32Array(indices.length * size);
   for (let row = 0; row < indices.length; row++) {
     const from = indices[row]! * size;

@@ -1,6 +1,6 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import type { NdArray } from '../array.js';
+import { sizeOf, type NdArray } from '../array.js';
 import { InputError } from '../errors.js';
 import { readUnzipped } from './bytes.js';
 import { SPLIT, type ImageOptions, type ImageSet } from './images.js';
@@ -71,7 +71,7 @@ export function parseIdx(bytes: Uint8Array, where: string): NdArray<Uint8Array> 
   if (bytes[2] !== 8) throw new InputError(`${where} holds IDX values of type ${bytes[2]}; only bytes (8) are images`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const shape = Array.from({ length: rank }, (_, i) => view.getUint32(4 + 4 * i));
-  const size = shape.reduce((a, b) => a * b, 1);
+  const size = sizeOf(shape);
   if (bytes.length - start !== size) {
     throw new InputError(
       `${where} holds ${bytes.length - start} values, but its header says [${shape}]; is it complete?`,

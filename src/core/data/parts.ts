@@ -1,4 +1,4 @@
-import type { NdArray } from '../array.js';
+import { sizeOf, type NdArray } from '../array.js';
 import { InputError } from '../errors.js';
 import { fitImages } from './decode.js';
 import { imagesAt, labelsAt, limited, type ImageLabels, type ImageOptions, type ImageSet } from './images.js';
@@ -55,7 +55,7 @@ function labelsOf(
 }
 
 function concatenated(parts: readonly Part[], count: number, shape: readonly number[]): Uint8Array {
-  const data = new Uint8Array(count * shape.reduce((a, b) => a * b, 1));
+  const data = new Uint8Array(count * sizeOf(shape));
   let at = 0;
   for (const { images } of parts) {
     data.set(images.data, at);

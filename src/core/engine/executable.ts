@@ -1,7 +1,7 @@
 import koffi from 'koffi';
 import { STORAGE, sizeOf, type NdArray, type TypedArray } from '../array.js';
 import { ByoError, InputError } from '../errors.js';
-import { inputName, type Program, type StateSlot, type Tensor } from '../graph/index.js';
+import { inputName, type Program, type Tensor } from '../graph/index.js';
 import { encodeModel, onnxType } from './onnx/proto.js';
 import { lower, valueName } from './onnx/lower.js';
 import type { Provider } from './onnx/builder.js';
@@ -54,10 +54,10 @@ interface Bound {
 }
 
 interface StateBuffers {
-  readonly slot: StateSlot;
-  /** Read and written in turn; one buffer where the program only reads the slot. */
+  /** Read and written in turn; one buffer where the program only reads the slot. On the device, or the hosts' own on the CPU. */
   readonly values: readonly Pointer[];
-  readonly arrays: readonly NdArray[];
+  /** Where values come from and go to as arrays. */
+  readonly hosts: readonly Bound[];
 }
 
 class OrtExecutable implements Executable {
@@ -151,9 +151,9 @@ class OrtExecutable implements Executable {
     const allocator = this.device === 'cpu' || program.state.length === 0 ? undefined : this.deviceAllocator();
     for (const slot of program.state) {
       const copies = slot.next ? 2 : 1;
-      const bounds = Array.from({ length: copies }, () => this.stateTensor(slot.tensor, allocator));
-      const values = bounds.map(({ value }) => value);
-      this.state.set(slot.name, { slot, values, arrays: bounds.map(({ array }) => array) });
+      const hosts = Array.from({ length: copies }, () => this.hostTensor(slot.tensor));
+      const values = hosts.map(({ value }) => (allocator ? this.deviceTensor(slot.tensor, allocator) : value));
+      this.state.set(slot.name, { values, hosts });
       this.bindings.forEach((binding, turn) => {
         if (reads.has(valueName.state(slot.name))) ort.call('BindInput', binding, valueName.state(slot.name), values[turn % copies]);
         if (slot.next) ort.call('BindOutput', binding, valueName.next(slot.name), values[(turn + 1) % copies]);
@@ -184,12 +184,9 @@ class OrtExecutable implements Executable {
     return value;
   }
 
-  private stateTensor(tensor: Tensor, allocator: Pointer | undefined): Bound {
-    const host = this.hostTensor(tensor);
-    if (!allocator) return host;
-    const value = this.own('ReleaseValue', this.ort.create('CreateTensorAsOrtValue', allocator,
+  private deviceTensor(tensor: Tensor, allocator: Pointer): Pointer {
+    return this.own('ReleaseValue', this.ort.create('CreateTensorAsOrtValue', allocator,
       BigInt64Array.from(tensor.shape, BigInt), tensor.rank, onnxType(tensor.dtype)));
-    return { array: host.array, value };
   }
 
   private deviceAllocator(): Pointer {
@@ -234,32 +231,23 @@ class OrtExecutable implements Executable {
   }
 
   setState(values: ReadonlyMap<string, NdArray>): void {
-    for (const [name, { arrays, values: tensors }] of this.state) {
+    for (const [name, { hosts, values: tensors }] of this.state) {
       const value = values.get(name);
       if (!value) continue;
       const current = this.turn % tensors.length;
-      fill(arrays[current]!, value, name);
-      if (this.device !== 'cpu') this.copy(this.hostValue(name, current), tensors[current]!);
+      fill(hosts[current]!.array, value, name);
+      if (this.device !== 'cpu') this.copy(hosts[current]!.value, tensors[current]!);
     }
   }
 
   getState(): Map<string, NdArray> {
-    return new Map([...this.state].map(([name, { arrays, values }]) => {
+    return new Map([...this.state].map(([name, { hosts, values }]) => {
       const current = this.turn % values.length;
-      if (this.device !== 'cpu') this.copy(values[current]!, this.hostValue(name, current));
-      const { dtype, shape, data } = arrays[current]!;
+      if (this.device !== 'cpu') this.copy(values[current]!, hosts[current]!.value);
+      const { dtype, shape, data } = hosts[current]!.array;
       return [name, { dtype, shape, data: data.slice() as TypedArray }];
     }));
   }
-
-  /** The host side of a device tensor, wrapped the first time it is asked for. */
-  private hostValue(name: string, index: number): Pointer {
-    const key = `${name} ${index}`;
-    let value = this.hostValues.get(key);
-    if (value === undefined) this.hostValues.set(key, value = this.wrap(this.state.get(name)!.arrays[index]!));
-    return value;
-  }
-  private readonly hostValues = new Map<string, Pointer>();
 
   private copy(from: Pointer, to: Pointer): void {
     this.ort.call('CopyTensors', this.ort.env, koffi.as([from], 'void **'), koffi.as([to], 'void **'), null, 1);

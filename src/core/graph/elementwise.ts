@@ -98,14 +98,20 @@ defineGradient('stopGradient', () => [undefined]);
 
 // --- binary, with numpy broadcasting ---------------------------------------------------------------------------------
 
-function binary(op: string, a: Operand, b: Operand): Tensor {
+/** Both operands as tensors of one dtype, and the shape they broadcast to; throws naming the operation. */
+function operands(op: string, a: Operand, b: Operand): { inputs: [Tensor, Tensor]; shape: number[]; dtype: GraphDtype } {
   const dtype = typeof a === 'number' ? (typeof b === 'number' ? 'float32' : b.dtype) : a.dtype;
   const x = asTensor(a, dtype);
   const y = asTensor(b, dtype);
   if (x.dtype !== y.dtype) {
     throw new TraceError(op, `${x.dtype} ${formatShape(x.shape)} and ${y.dtype} ${formatShape(y.shape)} differ in dtype`);
   }
-  return node(op, [x, y], {}, broadcastShapes(op, x.shape, y.shape), dtype);
+  return { inputs: [x, y], shape: broadcastShapes(op, x.shape, y.shape), dtype };
+}
+
+function binary(op: string, a: Operand, b: Operand): Tensor {
+  const { inputs, shape, dtype } = operands(op, a, b);
+  return node(op, inputs, {}, shape, dtype);
 }
 
 /** Whether `value` is the constant `number`, so that an operation with it can be left out. */
@@ -169,7 +175,7 @@ export const ge = (a: Operand, b: Operand): Tensor => mask('ge', a, b);
 export const eq = (a: Operand, b: Operand): Tensor => mask('eq', a, b);
 
 function mask(op: string, a: Operand, b: Operand): Tensor {
-  const { inputs, shape } = binary(op, a, b);
+  const { inputs, shape } = operands(op, a, b);
   return node(`${op}Mask`, inputs, {}, shape);
 }
 

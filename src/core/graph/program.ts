@@ -21,6 +21,9 @@ export interface Program {
 
 export const inputName = (tensor: Tensor): string => tensor.attrs.name as string;
 
+/** What a node's value is computed from: of a value with its own gradient, the others only receive gradients. */
+export const valueInputs = ({ op, inputs }: Tensor): readonly Tensor[] => (op === 'withGradient' ? inputs.slice(0, 1) : inputs);
+
 /** The nodes that the outputs and the next state need, in topological order. */
 export function liveNodes(program: Program): Tensor[] {
   const roots = [...program.outputs.values(), ...program.state.flatMap(({ next }) => next ?? [])];
@@ -29,8 +32,7 @@ export function liveNodes(program: Program): Tensor[] {
   for (let tensor = pending.pop(); tensor; tensor = pending.pop()) {
     if (live.has(tensor)) continue;
     live.add(tensor);
-    // A value with its own gradient is computed from its first input alone; the others only receive gradients.
-    pending.push(...(tensor.op === 'withGradient' ? tensor.inputs.slice(0, 1) : tensor.inputs));
+    pending.push(...valueInputs(tensor));
   }
   return [...live].sort((a, b) => a.id - b.id);
 }

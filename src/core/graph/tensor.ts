@@ -40,12 +40,13 @@ export class Tensor {
 
 export const formatShape = (shape: Shape): string => `[${shape.join(', ')}]`;
 
-/** Values of constant tensors and the gradient rules of `withGradient`, which attributes cannot hold. */
+/** A gradient by hand: from a value's gradient those of its inputs (undefined: zero); `needs` tells which are asked for. */
 export type Vjp = (gradient: Tensor, needs: readonly boolean[]) => (Tensor | undefined)[];
 
 /** The graph under construction. */
 export class Trace {
   readonly nodes: Tensor[] = [];
+  /** Arrays of constants and rules of `withGradient`, which attributes cannot hold. */
   readonly constants = new Map<Tensor, NdArray>();
   readonly customGradients = new Map<Tensor, Vjp>();
   private readonly known = new Map<string, Tensor>();

@@ -1,7 +1,7 @@
 import { sizeOf } from '../array.js';
 import {
   affine, batchNorm as normalizeBatch, batchNormInference, conv2d as convolve, ge, matmul, mean, mul, recip, reshape, sqrt,
-  square, standardize, sub, sum, gather, type ConvOptions, type Tensor, expand, add,
+  square, standardize, sub, sum, gather, type ConvOptions, type Tensor, expand, constant,
 } from '../graph/index.js';
 import { kaimingNormal, normal, ones, torchDefault, uniform, zeros, type Initializer } from './init.js';
 import type { Scope } from './scope.js';
@@ -68,8 +68,8 @@ export interface BatchNormOptions {
 export function batchNorm(scope: Scope, x: Tensor, options: BatchNormOptions = {}): Tensor {
   const { momentum = 0.1, eps = 1e-5, affine: scaled = true, weightInit = ones } = options;
   const channels = [x.shape[1]!];
-  const weight = scaled ? scope.param('weight', channels, weightInit) : expand(add(0, 1), channels);
-  const bias = scaled ? scope.param('bias', channels, zeros) : expand(add(0, 0), channels);
+  const weight = scaled ? scope.param('weight', channels, weightInit) : expand(constant(1), channels);
+  const bias = scaled ? scope.param('bias', channels, zeros) : expand(constant(0), channels);
   const runningMean = scope.buffer('running_mean', channels, zeros);
   const runningVar = scope.buffer('running_var', channels, ones);
   if (!scope.training) return batchNormInference(x, weight, bias, runningMean, runningVar, eps);
@@ -104,8 +104,3 @@ export function dropout(scope: Scope, x: Tensor, rate: number): Tensor {
 /** Rows of a table by number: int32 [...] -> [..., dim]; `weight` [count, dim] from N(0, 1). */
 export const embedding = (scope: Scope, indices: Tensor, count: number, dim: number, init: Initializer = normal(1)): Tensor =>
   gather(scope.param('weight', [count, dim], init), indices);
-
-/** One value per channel, shaped to broadcast over x [N, C, ...]. */
-export const perChannel = (value: Tensor, x: Tensor): Tensor =>
-  reshape(value, x.shape.map((_, axis) => (axis === 1 ? value.size : 1)));
-

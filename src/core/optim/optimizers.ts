@@ -1,5 +1,5 @@
 import {
-  add, clip, div, gt, maximum, mul, reshape, sqrt, square, sub, sum, where, type Operand, type Tensor,
+  add, clip, div, gt, maximum, mul, sqrt, square, sub, sum, where, type Operand, type Tensor,
 } from '../graph/index.js';
 import { assign, init, type Scope, type Variable } from '../nn/index.js';
 
@@ -160,7 +160,6 @@ export function accumulate(
   const accumulators = new Set(scope.at('accumulated').variables);
   for (const variable of assigned()) {
     if (!variable.next || accumulators.has(variable)) continue;
-    const gate = variable.tensor.rank === 0 ? apply : reshape(apply, variable.tensor.shape.map(() => 1));
-    assign(variable, where(gate, variable.next, variable.tensor));
+    assign(variable, where(apply, variable.next, variable.tensor));
   }
 }

@@ -1,4 +1,4 @@
-import { float32, ndarray, type NdArray } from '../../array.js';
+import { float32, ndarray, sizeOf, type NdArray } from '../../array.js';
 import type { OnnxAttribute, OnnxNode } from './proto.js';
 
 /** Where an ONNX graph will run: what is fast, or exists at all, differs. */
@@ -59,8 +59,7 @@ export class OnnxBuilder {
 
   /** Vector of ones: summing rows by a matrix product is several times faster than ReduceSum over a leading axis. */
   ones(shape: readonly number[]): string {
-    const n = shape.reduce((a, b) => a * b, 1);
-    return this.once(`ones ${shape}`, () => this.array(float32(shape, new Float32Array(n).fill(1))));
+    return this.once(`ones ${shape}`, () => this.array(float32(shape, new Float32Array(sizeOf(shape)).fill(1))));
   }
 
   reshape(x: string, shape: readonly number[]): string {

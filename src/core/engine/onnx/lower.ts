@@ -1,4 +1,4 @@
-import { describeSite, inputName, liveNodes, type Program, type Tensor } from '../../graph/index.js';
+import { describeSite, inputName, liveNodes, valueInputs, type Program, type Tensor } from '../../graph/index.js';
 import { OnnxBuilder, type Provider } from './builder.js';
 import { emitters } from './emit.js';
 import type { OnnxModel, OnnxValue } from './proto.js';
@@ -29,8 +29,7 @@ export function lower(program: Program, provider: Provider): Lowered {
     const emit = emitters[tensor.op];
     if (!emit) throw new Error(`no ONNX lowering for ${tensor.op}`);
     b.for(tensor.site ? `${tensor.op}@${describeSite(tensor.site)}` : tensor.op);
-    const ins = tensor.op === 'withGradient' ? tensor.inputs.slice(0, 1) : tensor.inputs;
-    values.set(tensor, emit(tensor, ins.map((t) => values.get(t)!), b));
+    values.set(tensor, emit(tensor, valueInputs(tensor).map((t) => values.get(t)!), b));
   }
 
   const outputs: OnnxValue[] = [];
