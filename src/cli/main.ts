@@ -16,7 +16,7 @@ export const version = (): string =>
 export async function main(argv: readonly string[]): Promise<void> {
   const terminal = new Terminal({ quiet: false, verbose: false, progress: true, color: 'auto' });
   process.stdout.on('error', (error) => endWithOutput(error, terminal));
-  process.stderr.on('error', () => process.exit());
+  process.stderr.on('error', () => {}); // nobody reads the messages any more; the work goes on
   try {
     process.exitCode = await dispatch(argv);
   } catch (error) {

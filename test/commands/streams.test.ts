@@ -33,6 +33,12 @@ describe('streams in the shell', () => {
     expect(await run('byo --help | true')).toEqual(FINE);
   });
 
+  it('work goes on where nobody reads the messages any more', async () => {
+    const { code } = await run(`byo pretrain byol data.st ${TINY.join(' ')} --steps 3 -v -o unread.st 2>&1 >/dev/null | true`);
+    expect(code).toBe(0);
+    expect(readdirSync(cwd)).toContain('unread.st');
+  });
+
   it('process substitution stands for a file, as input and as output', async () => {
     const line = 'byo embed --model <(cat model.st) --threads 1 <(cat data.st) -q -o >(cat > substituted.st; touch written)';
     expect(await run(`${line}; until [ -e written ]; do sleep 0.05; done`)).toEqual(FINE);
