@@ -32,9 +32,11 @@ export const nameOf = (source: string): string => (source === '-' ? 'standard in
  * terminal or was read before, InputError where the source cannot be read.
  */
 export async function readInput(source: string, options: ReadOptions = {}): Promise<Uint8Array> {
-  const { limit = 2 ** 30, stdin = process.stdin } = options;
+  const { limit = 2 ** 30 } = options;
   if (source === '') throw new UsageError('the name of an input file is empty; name a file, or - for standard input');
   if (source === '-' || source === '/dev/stdin') {
+    // Node makes standard input non-blocking as soon as it is named, also for the other processes that share it.
+    const { stdin = process.stdin } = options;
     if (stdin.isTTY) {
       throw new UsageError('standard input is a terminal; name a file, or pipe one in: byo … < FILE');
     }
