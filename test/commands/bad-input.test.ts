@@ -129,7 +129,7 @@ describe('the wrong kind or shape of data', () => {
     await fails(args, 1, /maxPool2d: windows of 2 do not fit \[4, \d+, 1, 1\] .*\(byol\.ts:\d+\)/);
     const line = Number(/byol\.ts:(\d+)/.exec((await run(...args)).stderr)![1]);
     const source = await readFile(new URL('../../src/commands/pretrain/byol.ts', import.meta.url), 'utf8');
-    expect(source.split('\n')[line - 1]).toContain('encode(');
+    expect(source.split('\n')[line - 1]).toContain('represent(');
   });
   test('groups that do not divide the channels', () =>
     fails(['pretrain', 'byol', ...TINY, '--steps', '1', '--norm', 'group', '--groups', '3', 'set.st', '-o', 'x.st'], USAGE, /--groups 3 does not divide the 8 channels/));

@@ -10,8 +10,11 @@ export interface CallSite {
   readonly column: number;
 }
 
-/** Frames in these folders are the core's own: the line that interests a reader is the first one outside them. */
-const CORE = /[\\/](graph|nn|losses|optim|train)[\\/][^\\/]+$/;
+/**
+ * Frames in these folders are the core's own, and what image methods share is no method: the line that interests a reader is
+ * the first one outside them.
+ */
+const CORE = /[\\/](graph|nn|losses|optim|train)[\\/][^\\/]+$|[\\/]pretrain[\\/]images\.[jt]s$/;
 const GRAPH = /[\\/]graph[\\/][^\\/]+$/;
 
 /**

@@ -1,0 +1,217 @@
+import { choice, flag, integer, number, type Values } from '../../cli/options.js';
+import { float32, int32, type NdArray } from '../../core/array.js';
+import {
+  augment, declarePlan, IMAGENET_STATISTICS, normalize, planInputs, planView, type ViewAugmentation,
+} from '../../core/data/augment/index.js';
+import { augmentedImages } from '../../core/data/augment/preview.js';
+import { Batches, gatherImages } from '../../core/data/batches.js';
+import type { ImageSet } from '../../core/data/images.js';
+import { UsageError } from '../../core/errors.js';
+import { correct, grad, input, type Tensor } from '../../core/graph/index.js';
+import { crossEntropy } from '../../core/losses/index.js';
+import { encode, ENCODERS, linear, NORMS, STEMS, stepProgram, type EncoderSpec, type Scope, type Variable } from '../../core/nn/index.js';
+import { accumulate, adam, adamw, lamb, lars, sgd, warmupCosine, type Update } from '../../core/optim/index.js';
+import { stream } from '../../core/random.js';
+import { classCount } from '../../core/stats/labels.js';
+import { knnAccuracy, type ImageEncoder, type State } from '../../core/train/index.js';
+import type { Pretraining } from './method.js';
+
+/** Options of every method that pretrains on images; a method's own come after them. */
+export const imageOptions = {
+  preset: choice({ choices: ['auto', 'tiny', '32', '96', 'imagenet'], default: 'auto', help: 'values for images of a size; auto goes by the data' }),
+  encoder: choice({ choices: ENCODERS, default: 'resnet18', help: 'network whose pooled output is the representation' }),
+  width: integer({ default: 64, min: 1, help: "channels of the encoder's first stage" }),
+  stem: choice({ choices: STEMS, default: 'cifar', help: "a ResNet's first layers: imagenet 7x7/2 + pool, cifar 3x3, stl 3x3 + pool" }),
+  norm: choice({ choices: NORMS, default: 'batch', help: 'normalisation of the encoder' }),
+  headNorm: choice({ choices: NORMS, default: 'batch', help: 'normalisation of projector and predictor' }),
+  groups: integer({ default: 16, min: 1, guess: true, help: 'groups of --norm group' }),
+  weightStandardization: flag({ help: "standardise the encoder's filters" }),
+  size: integer({ min: 4, help: 'side of the augmented views in pixels; that of the images where left out' }),
+  epochs: number({ default: 100, positive: true, help: 'passes over the data' }),
+  steps: integer({ min: 1, help: 'steps instead of epochs' }),
+  batch: integer({ default: 256, min: 2, help: 'images a step' }),
+  accumulate: integer({ default: 1, min: 1, help: 'steps whose gradients are averaged before one update' }),
+  optimizer: choice({ choices: ['lars', 'sgd', 'adam', 'adamw', 'lamb'], default: 'lars', help: 'optimiser' }),
+  lr: number({ default: 0.45, positive: true, help: 'learning rate for a batch of 256; it is scaled by batch / 256' }),
+  weightDecay: number({ default: 1e-6, min: 0, help: 'weight decay; lars and lamb leave out biases and normalisations' }),
+  momentum: number({ default: 0.9, min: 0, max: 1, help: 'momentum of lars and sgd' }),
+  warmupEpochs: number({ default: 10, min: 0, help: 'epochs of linear warm-up, at most a fifth of the run' }),
+  monitor: choice({ choices: ['none', 'linear', 'knn'], default: 'none', help: 'report the accuracy of a linear classifier trained beside the '
+    + 'encoder, or of nearest neighbours after every epoch; neither touches the encoder, both need labels' }),
+} as const;
+export type ImageOptions = Values<typeof imageOptions>;
+
+/** The preset for images of a size. */
+export function presetBySize({ images }: ImageSet): '32' | '96' | 'imagenet' {
+  const side = Math.min(images.shape[2]!, images.shape[3]!);
+  return side <= 48 ? '32' : side <= 128 ? '96' : 'imagenet';
+}
+
+/** What a method says of itself; `pretrainImages` does the rest. */
+export interface ImageMethod {
+  readonly name: string;
+  /** The views of every image that a step sees; `size` is --size where left out. */
+  readonly views: readonly { readonly augmentation: ViewAugmentation; readonly size?: number }[];
+  /** Scalars besides the learning rate that change with the updates: from an update's number and the number of updates. */
+  readonly schedules?: Readonly<Record<string, (update: number, updates: number) => number>>;
+  /** The learning rate at the end, as a share of its peak; 0 where left out. */
+  readonly finalLr?: number;
+  /** What a step needs of its examples besides their images, by the names of the inputs that the step declares. */
+  readonly feeds?: (examples: Int32Array) => Record<string, NdArray>;
+  /** Describes one step, from views to updates. */
+  step(step: ImageStep): StepResult;
+}
+
+/** What a method's step is given. */
+export interface ImageStep {
+  readonly root: Scope;
+  /** Augmented and normalised views, float32 [B, C, size, size]. */
+  readonly views: readonly Tensor[];
+  /** The values of the method's schedules at this step, by name. */
+  readonly scheduled: Readonly<Record<string, Tensor>>;
+  /** The encoder below `scope`: [B, C, size, size] -> [B, D]. */
+  represent(scope: Scope, view: Tensor): Tensor;
+  /** Updates `parameters` against the gradient of `loss`; `afterwards` assigns what follows the new weights (a target). */
+  learn(loss: Tensor, parameters: readonly Variable[], afterwards?: () => void): void;
+}
+
+/** What a step reports (scalars by name), and the representation [B, D] that `--monitor linear` classifies. */
+export interface StepResult {
+  readonly report: Record<string, Tensor>;
+  readonly representation: Tensor;
+}
+
+/** Per-channel mean and standard deviation that images are normalised with after augmentation. */
+const STATISTICS = {
+  3: IMAGENET_STATISTICS,
+  1: { mean: [0.5], std: [0.25] },
+} as const;
+
+export const encoderSpec = (o: ImageOptions): EncoderSpec => ({
+  name: o.encoder, width: o.width, norm: o.norm,
+  ...(o.encoder.startsWith('resnet') && { stem: o.stem }),
+  ...(o.norm === 'group' && { groups: o.groups }),
+  ...(o.weightStandardization && { weightStandardization: true }),
+});
+
+/**
+ * Sets a method up on a set of images: batches, augmentation on the device, optimiser with warm-up and cosine, accumulation,
+ * monitors, model file. Throws InputError where a batch is larger than the set, UsageError where a monitor lacks labels.
+ */
+export function pretrainImages(set: ImageSet, o: ImageOptions, seed: number, method: ImageMethod): Pretraining {
+  const { images, labels, classes } = set;
+  const [count, channels, height, width] = images.shape as [number, number, number, number];
+  const batches = new Batches(count, o.batch, seed);
+  const steps = o.steps ?? Math.max(1, Math.round(o.epochs * batches.stepsPerEpoch));
+  const size = o.size ?? Math.min(height, width);
+  const encoder: ImageEncoder = { encoder: encoderSpec(o), input: { channels, size, ...STATISTICS[channels as 1 | 3] } };
+  if (o.monitor !== 'none' && !labels) {
+    throw new UsageError(`--monitor ${o.monitor} needs labels, but the data set has none; leave it out or convert with labels`);
+  }
+
+  const views = method.views.map(({ augmentation, ...view }, i) => ({
+    name: `view${i + 1}`, augmentation, dims: { batch: o.batch, channels, height, width, size: view.size ?? size },
+  }));
+  const schedules = Object.entries(method.schedules ?? {});
+  const program = stepProgram(method.name, (root) => {
+    const raw = input('images', [o.batch, channels, height, width]);
+    const [lr, apply] = [input('lr', []), input('apply', [])];
+    const { report, representation } = method.step({
+      root,
+      views: views.map(({ name, augmentation, dims }) =>
+        normalize(augment(raw, declarePlan(name, augmentation, dims), augmentation), encoder.input)),
+      scheduled: Object.fromEntries(schedules.map(([name]) => [name, input(name, [])])),
+      represent: (scope, view) => encode(encoder.encoder, scope.at('encoder'), view),
+      learn: (loss, parameters, afterwards) => learn(root, loss, parameters, o, { lr, apply, afterwards }),
+    });
+    const classNumber = classes?.length ?? classCount(labels ?? []);
+    const monitor = o.monitor === 'linear' ? monitorLinear(root.at('monitor'), representation, classNumber) : {};
+    return { ...report, ...monitor };
+  });
+
+  const updates = Math.ceil(steps / o.accumulate);
+  const updatesPerEpoch = batches.stepsPerEpoch / o.accumulate;
+  const warmup = Math.min(Math.round(o.warmupEpochs * updatesPerEpoch), Math.floor(updates / 5));
+  const peak = (o.lr * o.batch * o.accumulate) / 256;
+  const final = peak * (method.finalLr ?? 0);
+  const randomOf = (view: string, step: number) => stream(seed, `augment ${view}`, step);
+  return {
+    program, steps, stepsPerEpoch: batches.stepsPerEpoch, examplesPerStep: o.batch,
+    feeds: (k) => {
+      const examples = batches.indices(k);
+      const update = Math.floor(k / o.accumulate);
+      const plans = views.map(({ name, augmentation, dims }) =>
+        planInputs(name, planView(augmentation, dims, randomOf(name, k))));
+      return {
+        images: gatherImages(images, examples),
+        ...Object.assign({}, ...plans),
+        ...method.feeds?.(examples),
+        lr: float32([], [warmupCosine(update, { peak, steps: updates, warmup, final })]),
+        ...Object.fromEntries(schedules.map(([name, at]) => [name, float32([], [at(update, updates)])])),
+        apply: float32([], [(k + 1) % o.accumulate === 0 ? 1 : 0]),
+        ...(o.monitor === 'linear' && { labels: int32([o.batch], Int32Array.from(examples, (i) => labels![i]!)) }),
+      };
+    },
+    model: (state) => ({ meta: { method: method.name, ...encoder, ...(classes && { classes }) }, tensors: networks(state) }),
+    ...(o.monitor === 'knn' && { monitor: (state, compute) => knnAccuracy(encoder, networks(state), set, compute) }),
+    preview: async (compute) => {
+      const shown = Math.min(count, PREVIEWED);
+      const first = gatherImages(images, [...Array(shown).keys()]);
+      return Promise.all(views.map(({ name, augmentation, dims }) =>
+        augmentedImages(first, augmentation, { ...dims, batch: shown }, randomOf(name, 0), compute)));
+    },
+  };
+}
+
+/** Images of each view in a preview. */
+const PREVIEWED = 32;
+
+interface Learning {
+  readonly lr: Tensor;
+  /** 1 on steps that update, 0 on those that only accumulate. */
+  readonly apply: Tensor;
+  readonly afterwards?: () => void;
+}
+
+function learn(
+  root: Scope, loss: Tensor, parameters: readonly Variable[], o: ImageOptions, { lr, apply, afterwards }: Learning,
+): void {
+  const gradients = grad(loss, parameters.map(({ tensor }) => tensor));
+  const optimizer = root.at('optimizer');
+  const update = (updates: readonly Update[]) => {
+    optimize(optimizer, updates, o, lr);
+    afterwards?.();
+  };
+  const updates = parameters.map((p, i): Update => [p, gradients[i]!]);
+  if (o.accumulate === 1) return update(updates);
+  // Running statistics move on every step; only what the update assigns waits for the last of the accumulated ones.
+  const moved = new Set(root.variables.filter(({ next }) => next));
+  accumulate(optimizer, updates, { every: o.accumulate, apply }, update, () => root.variables.filter((v) => !moved.has(v)));
+}
+
+function optimize(scope: Scope, updates: readonly Update[], o: ImageOptions, lr: Tensor): void {
+  const { momentum, weightDecay } = o;
+  switch (o.optimizer) {
+    case 'lars': return lars(scope, updates, { lr, momentum, weightDecay });
+    case 'sgd': return sgd(scope, updates, { lr, momentum, weightDecay });
+    case 'adam': return adam(scope, updates, { lr, weightDecay });
+    case 'adamw': return adamw(scope, updates, { lr, weightDecay });
+    case 'lamb': return lamb(scope, updates, { lr, weightDecay });
+  }
+}
+
+/** A linear classifier on representations that get no gradient from it; reports its accuracy on the batch. */
+function monitorLinear(scope: Scope, y: Tensor, classes: number): Record<string, Tensor> {
+  const labels = input('labels', [y.shape[0]!], 'int32');
+  const scores = linear(scope, y.stopGradient(), classes);
+  const { parameters } = scope;
+  const gradients = grad(crossEntropy(scores, labels), parameters.map(({ tensor }) => tensor));
+  adam(scope.at('optimizer'), parameters.map((p, i) => [p, gradients[i]!]), { lr: 1e-3 });
+  return { monitorAccuracy: correct(scores, labels).mean() };
+}
+
+/** What a model file keeps: all networks, those of `online` under their own names; no optimiser and no monitor. */
+function networks(state: State): State {
+  const kept = [...state].filter(([name]) => !name.startsWith('optimizer.') && !name.startsWith('monitor.'));
+  return new Map(kept.map(([name, value]) => [name.replace(/^online\./, ''), value]));
+}
