@@ -371,6 +371,19 @@ def lars_step(parameters, gradients, state, step, *, lr, momentum, weight_decay,
         w.sub_(lr * m)
 
 
+def larc_step(parameters, gradients, state, step, *, lr, momentum, weight_decay, trust, eps, clip):
+    """Apex's LARC around SGD with momentum: the decay is part of what is scaled; a zero norm leaves the gradient alone."""
+    for index, (w, g) in enumerate(zip(parameters, gradients)):
+        if w.norm() > 0 and g.norm() > 0:
+            local = trust * w.norm() / (g.norm() + weight_decay * w.norm() + eps)
+            if clip:
+                local = min(local / lr, 1)
+            g = local * (g + weight_decay * w)
+        m = state.setdefault(index, torch.zeros_like(w))
+        m.mul_(momentum).add_(g)
+        w.sub_(lr * m)
+
+
 def torch_optimiser(kind, **options):
     """A step function around one of PyTorch's optimisers."""
     def start(parameters):
@@ -430,6 +443,10 @@ def optimiser_cases():
         yield optimiser_case(
             name, 'lars', written_out(lars_step, lr=0.2, momentum=0.9, weight_decay=0.1, trust=0.001),
             zero_matrix=zero, lr=0.2, momentum=0.9, weightDecay=0.1, trustCoefficient=0.001)
+    for name, zero, clip in (('larc', False, False), ('larc from a zero matrix', True, False), ('larc with clipping', False, True)):
+        options = {'lr': 0.2, 'momentum': 0.9, 'trust': 0.3, 'eps': 1e-8, 'clip': clip}
+        yield optimiser_case(name, 'larc', written_out(larc_step, weight_decay=0.1, **options), zero_matrix=zero,
+                             weightDecay=0.1, **options)
 
 
 def lines(entries):

@@ -39,7 +39,7 @@ export interface SecondOrderCase {
 
 export interface OptimiserCase {
   readonly name: string;
-  readonly optimiser: 'sgd' | 'adam' | 'adamw' | 'lamb' | 'lars';
+  readonly optimiser: 'sgd' | 'adam' | 'adamw' | 'lamb' | 'lars' | 'larc';
   readonly options: Readonly<Record<string, number | boolean>>;
   readonly parameters: readonly GoldenTensor[];
   readonly gradients: readonly (readonly GoldenTensor[])[];

@@ -1,5 +1,5 @@
 import {
-  add, clip, div, gt, maximum, mul, sqrt, square, sub, sum, where, type Operand, type Tensor,
+  add, clip, div, gt, maximum, minimum, mul, sqrt, square, sub, sum, where, type Operand, type Tensor,
 } from '../graph/index.js';
 import { assign, init, type Scope, type Variable } from '../nn/index.js';
 
@@ -118,6 +118,29 @@ export function lars(scope: Scope, updates: readonly Update[], options: LarsOpti
     scope.at('momentum').assign(parameter.name, m);
     assign(parameter, parameter.tensor.sub(m.mul(lr)));
   }
+}
+
+export interface LarcOptions extends LarsOptions {
+  readonly eps?: number;
+  /** The scaled rate never exceeds the learning rate itself; `lr` has to be positive then. */
+  readonly clip?: boolean;
+}
+
+/**
+ * LARC (You et al. 2017, as in Apex and SwAV's code), for biases and normalisations too: where neither norm is 0,
+ * g <- (g + wd w) trust ||w|| / (||g|| + wd ||w|| + eps); then SGD with momentum. A zero norm leaves g as it is, without decay.
+ */
+export function larc(scope: Scope, updates: readonly Update[], options: LarcOptions): void {
+  const { lr, momentum = 0.9, weightDecay = 0, trust = 1e-3, eps = 1e-8, clip: clipped = false, decays = always } = options;
+  const scaled = updates.map(([parameter, gradient]): Update => {
+    if (!decays(parameter)) return [parameter, gradient];
+    const [wNorm, gNorm] = [norm(parameter.tensor), norm(gradient)];
+    const rate = div(wNorm.mul(trust), gNorm.add(wNorm.mul(weightDecay)).add(eps));
+    const local = clipped ? minimum(div(rate, lr), 1) : rate;
+    const adapted = withDecay(gradient, parameter, options).mul(local);
+    return [parameter, where(mul(gt(wNorm, 0), gt(gNorm, 0)), adapted, gradient)];
+  });
+  sgd(scope, scaled, { lr, momentum });
 }
 
 /** LAMB (You et al. 2020, algorithm 2): Adam's direction plus decay, scaled per tensor by ||w|| / ||direction||. */

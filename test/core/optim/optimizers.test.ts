@@ -3,7 +3,7 @@ import { float32, type NdArray } from '../../../src/core/array.js';
 import { input } from '../../../src/core/graph/index.js';
 import { init, stepProgram, type Scope } from '../../../src/core/nn/index.js';
 import {
-  accumulate, adam, adamw, clipByGlobalNorm, isWeight, lamb, lars, sgd, type Update,
+  accumulate, adam, adamw, clipByGlobalNorm, isWeight, lamb, larc, lars, sgd, type Update,
 } from '../../../src/core/optim/index.js';
 import { golden, toArray, type OptimiserCase } from '../../support/golden.js';
 import { evaluate, gaussian, relativeError } from '../../support/run.js';
@@ -38,10 +38,11 @@ function optimizerOf({ optimiser, options: o }: OptimiserCase): Optimizer {
     case 'adamw': return (scope, updates) => adamw(scope, updates, options);
     case 'lamb': return (scope, updates) => lamb(scope, updates, { ...options, decays: o.excludeVectors ? isWeight : () => true });
     case 'lars': return (scope, updates) => lars(scope, updates, { ...options, trust: Number(o.trustCoefficient) });
+    case 'larc': return (scope, updates) => larc(scope, updates, options);
   }
 }
 
-describe('five steps against PyTorch (LAMB and LARS: written out in float64)', () => {
+describe('five steps against PyTorch (LAMB, LARS and LARC: written out in float64)', () => {
   for (const entry of golden.optimisers) {
     test(entry.name, async () => {
       const start = entry.parameters.map(toArray);
@@ -54,6 +55,32 @@ describe('five steps against PyTorch (LAMB and LARS: written out in float64)', (
       }));
     });
   }
+});
+
+describe('LARC', () => {
+  const w = gaussian('w', [4, 3]);
+  const bias = gaussian('bias', [3]);
+
+  test('without decay the length of the gradient does not matter, of vectors neither', async () => {
+    const gradients = (scale: number) => [gaussian('a', [4, 3], scale), gaussian('b', [3], scale)];
+    const moved = async (scale: number) => {
+      const after = await step([w, bias], gradients(scale), (s, u) => larc(s, u, { lr: 100, weightDecay: 0 }));
+      return after.map((values, i) => minus(values, [w, bias][i]!.data as Float32Array));
+    };
+    const [once, tenfold] = [await moved(1), await moved(10)];
+    once.forEach((values, i) => {
+      expect(relativeError(tenfold[i]!, values)).toBeLessThan(1e-5);
+      expect(norm(values)).toBeCloseTo(0.1 * norm(Array.from([w, bias][i]!.data as Float32Array)), 5);
+    });
+  });
+
+  test('where the weights are 0 the gradient is left as it is, where the gradient is 0 so are the weights', async () => {
+    const g = gaussian('g', [2, 3]);
+    const decaying: Optimizer = (scope, updates) => larc(scope, updates, { lr: 0.5, weightDecay: 0.1 });
+    const [fromZero, at] = await step([float32([2, 3]), w], [g, float32([4, 3])], decaying);
+    expect(relativeError(fromZero!, Array.from(g.data, (v) => -0.5 * v))).toBeLessThan(1e-6);
+    expect(at).toEqual(numbersOf(w));
+  });
 });
 
 describe('LARS', () => {
