@@ -1,35 +1,36 @@
 import { readFileSync } from 'node:fs';
 import { ByoError, EXIT } from '../core/errors.js';
-import { explainWriteError } from '../core/files/system-errors.js';
-import { globalOptions } from './common.js';
 import type { Command } from './command.js';
-import { commandHelp, overview } from './help.js';
-import { kindsOf, lookup } from './lookup.js';
 import type { OptionTable } from './options.js';
-import { registry } from './registry.js';
-import { Terminal } from './terminal.js';
+
+// Only what every command line needs is loaded at once: `byo --help` should be there before one notices.
 
 export const version = (): string =>
   (JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }).version;
 
 /** Runs one command line and ends the process with its exit code. */
 export async function main(argv: readonly string[]): Promise<void> {
-  const terminal = new Terminal({ quiet: false, verbose: false, progress: true, color: 'auto' });
-  process.stdout.on('error', (error) => endWithOutput(error, terminal));
+  process.stdout.on('error', (error) => void endWithOutput(error));
   process.stderr.on('error', () => {}); // nobody reads the messages any more; the work goes on
   try {
     process.exitCode = await dispatch(argv);
   } catch (error) {
     process.exitCode = error instanceof ByoError ? error.exitCode : EXIT.failed;
     const debug = argv.includes('--debug') || !(error instanceof ByoError);
-    terminal.error(debug && error instanceof Error ? error.stack ?? error.message : (error as Error).message);
+    await say(debug && error instanceof Error ? error.stack ?? error.message : (error as Error).message);
   }
 }
 
+async function say(message: string): Promise<void> {
+  const { Terminal } = await import('./terminal.js');
+  new Terminal({ quiet: false, verbose: false, progress: true, color: 'auto' }).error(message);
+}
+
 /** `byo ... | head -1` ends when head does, without a word; a full disk is worth one. */
-function endWithOutput(error: NodeJS.ErrnoException, terminal: Terminal): void {
+async function endWithOutput(error: NodeJS.ErrnoException): Promise<never> {
   if (error.code === 'EPIPE') process.exit(EXIT.ok);
-  terminal.error((explainWriteError(error, 'standard output') as Error).message);
+  const { explainWriteError } = await import('../core/files/system-errors.js');
+  await say((explainWriteError(error, 'standard output') as Error).message);
   process.exit(EXIT.failed);
 }
 
@@ -39,12 +40,14 @@ async function dispatch(argv: readonly string[]): Promise<number> {
     process.stdout.write(`${version()}\n`);
     return EXIT.ok;
   }
+  const [{ overview }, { registry }] = await Promise.all([import('./help.js'), import('./registry.js')]);
   if (first === undefined || first === '--help' || first === '-h') {
     (first ? process.stdout : process.stderr).write(`${overview(registry)}\n`);
     return first ? EXIT.ok : EXIT.usage;
   }
   if (first === 'help') return dispatch([...argv.slice(1), '--help']);
 
+  const { kindsOf, lookup } = await import('./lookup.js');
   const [, kind] = argv;
   const isFamily = kindsOf(first).length > 0 && !registry.some(({ name }) => name === first);
   if (isFamily && (kind === undefined || kind.startsWith('-'))) {
@@ -58,13 +61,15 @@ async function dispatch(argv: readonly string[]): Promise<number> {
 
 async function runCommand(command: Command, argv: readonly string[]): Promise<number> {
   if (argv.includes('--help') || argv.includes('-h')) {
+    const { commandHelp } = await import('./help.js');
     process.stdout.write(`${commandHelp(command)}\n`);
     return EXIT.ok;
   }
   // What help does not need is not loaded for it.
-  const [{ parseCommandLine }, { resolveOptions }, { interruptionOf }, { cleanupTemporaries }] = await Promise.all([
-    import('./parse.js'), import('./resolve.js'), import('./signals.js'), import('../core/files/atomic.js'),
+  const [{ globalOptions }, { parseCommandLine }, { resolveOptions }, { Terminal }] = await Promise.all([
+    import('./common.js'), import('./parse.js'), import('./resolve.js'), import('./terminal.js'),
   ]);
+  const [{ interruptionOf }, { cleanupTemporaries }] = await Promise.all([import('./signals.js'), import('../core/files/atomic.js')]);
   const options: OptionTable = { ...command.options, ...globalOptions };
   const { args, given } = parseCommandLine(command, options, argv);
   const { values, origins } = await resolveOptions(options, given);
