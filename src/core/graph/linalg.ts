@@ -1,5 +1,7 @@
 import { defineGradient, unbroadcast } from './grad.js';
-import { broadcastShapes, formatShape, node, sameShape, type Tensor, TraceError } from './tensor.js';
+import { float32 } from '../array.js';
+import { eq } from './elementwise.js';
+import { broadcastShapes, constant, formatShape, node, sameShape, type Tensor, TraceError } from './tensor.js';
 import { reshape, transpose } from './shape.js';
 
 /** Which operands of a matrix product are transposed (their last two axes). */
@@ -35,6 +37,12 @@ const matrix = (x: Tensor, transposed: boolean): [number, number] => {
 /** The last two axes exchanged. */
 export const matrixTranspose = (x: Tensor): Tensor =>
   transpose(x, [...x.shape.keys()].map((i) => (i < x.rank - 2 ? i : 2 * x.rank - 3 - i)));
+
+/** The identity matrix [n, n], computed on the device rather than stored in the program. */
+export function eye(n: number): Tensor {
+  const numbers = Float32Array.from({ length: n }, (_, i) => i);
+  return eq(constant(float32([n, 1], numbers)), constant(float32([1, n], numbers)));
+}
 
 defineGradient('matmul', ({ inputs, attrs }, g, needs) => {
   const [a, b] = inputs as [Tensor, Tensor];

@@ -1,2 +1,5 @@
 export * from './byol.js';
 export * from './cross-entropy.js';
+export * from './self-labeling.js';
+export * from './simsiam.js';
+export * from './swav.js';

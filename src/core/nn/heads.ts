@@ -16,3 +16,21 @@ export function mlpHead(scope: Scope, x: Tensor, { hidden, out, ...norm }: MlpHe
   const h = relu(normLayer(norm)(scope.at(1), linear(scope.at(0), x, hidden)));
   return linear(scope.at(3), h, out, { bias: false });
 }
+
+/**
+ * SimSiam's projector (Chen & He 2021), [B, in] -> [B, out]: three linear layers without bias, each followed by normalisation and
+ * the first two by ReLU; the last batch norm has neither scale nor offset. Names of the official code's Sequential: `0` to `7`.
+ */
+export function simsiamProjector(scope: Scope, x: Tensor, { hidden, out, ...norm }: MlpHeadOptions): Tensor {
+  const normalize = normLayer(norm);
+  const layer = (at: number, y: Tensor, units: number) => linear(scope.at(at), y, units, { bias: false });
+  const h1 = relu(normalize(scope.at(1), layer(0, x, hidden)));
+  const h2 = relu(normalize(scope.at(4), layer(3, h1, hidden)));
+  return normLayer(norm, { affine: false })(scope.at(7), layer(6, h2, out));
+}
+
+/** SimSiam's predictor, a bottleneck: Linear without bias, normalisation, ReLU, Linear; names `0`, `1`, `3`. */
+export function simsiamPredictor(scope: Scope, x: Tensor, { hidden, out, ...norm }: MlpHeadOptions): Tensor {
+  const h = relu(normLayer(norm)(scope.at(1), linear(scope.at(0), x, hidden, { bias: false })));
+  return linear(scope.at(3), h, out);
+}

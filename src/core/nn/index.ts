@@ -8,3 +8,5 @@ export * from './resnet.js';
 export * from './convnet.js';
 export * from './transformer.js';
 export * from './encoders.js';
+export * from './matrices.js';
+export * from './predictors.js';
