@@ -21,7 +21,12 @@ export async function main(argv: readonly string[]): Promise<void> {
   }
 }
 
+let said = false;
+
+/** The one sentence that a failed command ends with; an output that fails is reported by its stream and by its writer. */
 async function say(message: string): Promise<void> {
+  if (said) return;
+  said = true;
   const { Terminal } = await import('./terminal.js');
   new Terminal({ quiet: false, verbose: false, progress: true, color: 'auto' }).error(message);
 }
