@@ -23,34 +23,39 @@ export async function runTraining(
   context: Context, job: Pretraining, options: Options, recipe: Recipe,
 ): Promise<void> {
   const { terminal, interruption } = context;
+  const { stream } = job;
   if (options.keepEvery !== undefined && !isFile(options.output)) {
     throw new UsageError('--keep-every writes models beside the output, which is a stream here; name a file with -o');
   }
-  const checkpoint = options.checkpoint ?? (isFile(options.output) ? `${options.output}.ckpt` : undefined);
+  const kept = !stream || stream.repeatable;
+  if (options.resume && !kept) throw new UsageError(`${stream.name} cannot be read again, so a run on it cannot be resumed; give files or a folder`);
+  const checkpoint = kept ? options.checkpoint ?? (isFile(options.output) ? `${options.output}.ckpt` : undefined) : undefined;
   const resume = options.resume && checkpoint && existsSync(checkpoint) ? await readCheckpoint(checkpoint, recipe) : undefined;
   if (options.resume && !resume) terminal.info(`no checkpoint to resume from${checkpoint ? ` at ${checkpoint}` : ''}; starting anew`);
   if (resume) terminal.info(`resuming at step ${resume.step} of ${job.steps}`);
+  if (resume && stream) await stream.seek(resume.stream);
 
   const logs = await Promise.all([
     ...(options.log ? [openLog(options.log, resume?.step ?? 0)] : []),
     ...(options.tensorboard ? [openEvents(options.tensorboard, resume?.step ?? 0)] : []),
   ]);
   const progress = await terminal.progress(context.command, job.steps, 'steps');
-  const writeModel = async (path: string, state: State, more: { step?: number } = {}) => {
+  const writeModel = async (path: string, state: State, step: number) => {
     const { meta, tensors } = job.model(state);
+    const more = { ...(step < job.steps && { step }), ...(stream && { stream: stream.counts(step) }) };
     await writeArtifact(path, { kind: 'model', schema: 1, recipe, meta: { ...meta, ...more }, tensors }, { force: options.force });
   };
-  const keep = (step: number, state: State) => writeModel(options.output.replace(/(\.[^./]*)?$/, `-${step}$1`), state, { step });
+  const keep = (step: number, state: State) => writeModel(options.output.replace(/(\.[^./]*)?$/, `-${step}$1`), state, step);
   let lastSave = performance.now();
   let monitored: Record<string, number> = {};
   const compute = { device: parseDevice(options.device), threads: options.threads };
   stopAtSteps(terminal);
   try {
-    const { state, done } = await train(job, {
+    const { state, done, ended } = await train(job, {
       seed: options.seed, ...compute, ...(resume && { resume }),
       onStep: async (report) => {
         const { done } = report;
-        const epochEnds = done % job.stepsPerEpoch === 0 || done === job.steps;
+        const epochEnds = done === job.steps || (job.stepsPerEpoch && done % job.stepsPerEpoch === 0);
         if (job.monitor && epochEnds) monitored = await job.monitor(report.state(), compute);
         progress.update(done, { ...shownValues(report, job), ...monitored });
         if (done % options.logEvery === 0 || done === job.steps) {
@@ -63,35 +68,38 @@ export async function runTraining(
         && performance.now() - lastSave > options.checkpointEvery * 1000,
       save: async (saved, step) => {
         if (!checkpoint) return;
-        await writeArtifact(checkpoint, { kind: 'checkpoint', schema: 1, recipe, meta: { step }, tensors: saved }, { force: true });
+        const meta = { step, ...(stream && { stream: stream.state(step) }) };
+        await writeArtifact(checkpoint, { kind: 'checkpoint', schema: 1, recipe, meta, tensors: saved }, { force: true });
         lastSave = performance.now();
       },
     });
     progress.stop();
-    if (done < job.steps) {
-      terminal.info(checkpoint
-        ? `stopped after step ${done} of ${job.steps}; the state is in ${checkpoint}, --resume goes on from it`
-        : `stopped after step ${done} of ${job.steps}; nothing is kept, since the output is a stream (--checkpoint FILE keeps the state)`);
+    if (done < job.steps && !ended) {
+      const why = kept ? 'the output is a stream (--checkpoint FILE keeps the state)' : `${stream.name} cannot be read again`;
+      terminal.info(`stopped after step ${done} of ${job.steps}; `
+        + (checkpoint ? `the state is in ${checkpoint}, --resume goes on from it` : `nothing is kept, since ${why}`));
       return;
     }
-    await writeModel(options.output, state);
+    if (ended) terminal.warn(`${stream?.name ?? 'the data'} ended after step ${done} of ${job.steps}; the model is what was learnt until then`);
+    await writeModel(options.output, state, done);
     // Not before: a result that cannot be written (a full disk) must not cost the state as well.
     if (checkpoint) await rm(checkpoint, { force: true });
   } finally {
     progress.stop();
+    await stream?.close();
     await Promise.all(logs.map((log) => log.close()));
   }
 }
 
 const isFile = (output: string): boolean => output !== '-' && !output.startsWith('/dev/');
 
-/** A checkpoint's state and step; throws InputError where it belongs to another run. */
-async function readCheckpoint(path: string, recipe: Recipe): Promise<{ state: State; step: number }> {
+/** A checkpoint's state, its step and where its stream stood; throws InputError where it belongs to another run. */
+async function readCheckpoint(path: string, recipe: Recipe): Promise<{ state: State; step: number; stream: unknown }> {
   const { recipe: made, meta, tensors } = await readArtifact(path, { kind: 'checkpoint' });
   const changed = made ? difference(made, recipe) : 'it records no recipe';
   if (changed) throw new InputError(`checkpoint ${path} belongs to another run: ${changed}; remove it, or give the same options`);
   if (typeof meta.step !== 'number') throw new InputError(`checkpoint ${path} names no step; remove it`);
-  return { state: tensors, step: meta.step };
+  return { state: tensors, step: meta.step, stream: meta.stream };
 }
 
 function difference(then: Recipe, now: Recipe): string | undefined {
@@ -106,13 +114,14 @@ function difference(then: Recipe, now: Recipe): string | undefined {
 }
 
 const shownValues = ({ done, metrics }: StepReport, { stepsPerEpoch }: Pretraining): Record<string, number | string> => ({
-  epoch: (done / stepsPerEpoch).toFixed(1), ...metrics,
+  ...(stepsPerEpoch && { epoch: (done / stepsPerEpoch).toFixed(1) }), ...metrics,
 });
 
 function logLine(report: StepReport, job: Pretraining): Record<string, number> {
   const { done, metrics, schedule, computeMs, prepareMs, waitMs } = report;
+  const { stepsPerEpoch, stream } = job;
   return {
-    step: done, epoch: done / job.stepsPerEpoch, ...metrics, ...schedule,
+    step: done, ...(stepsPerEpoch && { epoch: done / stepsPerEpoch }), ...stream?.counts(done), ...metrics, ...schedule,
     examplesPerSecond: job.examplesPerStep / (computeMs / 1000), computeMs, prepareMs, waitMs,
     memoryMb: process.memoryUsage.rss() / 2 ** 20,
   };

@@ -20,5 +20,5 @@ export function smallByol(options: Partial<Options> = {}, seed = 3): Pretraining
 }
 
 /** All that step k of a run is fed. */
-export const feedsOf = ({ program, feeds }: Pretraining, step: number, seed = 3): Record<string, NdArray> =>
-  ({ ...feeds(step), ...drawInputs(program, seed, step) });
+export const feedsOf = async ({ program, feeds }: Pretraining, step: number, seed = 3): Promise<Record<string, NdArray>> =>
+  ({ ...await feeds(step), ...drawInputs(program, seed, step) });

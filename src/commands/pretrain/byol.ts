@@ -1,6 +1,6 @@
 import { choice, integer, number, type Values } from '../../cli/options.js';
 import { BYOL_VIEWS } from '../../core/data/augment/index.js';
-import type { ImageSet } from '../../core/data/images.js';
+import type { TrainingImages } from '../../core/data/source.js';
 import type { Tensor } from '../../core/graph/index.js';
 import { byolLoss, featureStd } from '../../core/losses/index.js';
 import { mlpHead, type Scope } from '../../core/nn/index.js';
@@ -19,7 +19,7 @@ const options = {
 } as const;
 type Options = Values<typeof options>;
 
-const setup = (set: ImageSet, o: Options, seed: number) => pretrainImages(set, o, seed, {
+const setup = (images: TrainingImages, o: Options, seed: number) => pretrainImages(images, o, seed, {
   name: 'byol',
   views: BYOL_VIEWS.map((view) => ({ augmentation: { ...view, crop: { scale: [o.cropScale, 1], ratio: [3 / 4, 4 / 3] } } })),
   schedules: { tau: (k, updates) => (o.tauSchedule === 'cosine' ? cosineEmaDecay(k, updates, o.tau) : o.tau) },

@@ -34,7 +34,8 @@ async function run<T extends OptionTable>(
   await checkOutput(common.preview ?? common.output, { force: common.force });
   const data = await readArtifact(source, { kind: 'dataset' });
   const images = withoutTest(imageSetOf(data, nameOf(source)));
-  const options = applyPreset(method, context, given, () => method.choosePreset(images));
+  const shape = images.images.shape.slice(1) as [number, number, number];
+  const options = applyPreset(method, context, given, () => method.choosePreset(shape));
   const pretraining = method.setup(images, options as Values<T>, common.seed);
 
   const recorded = Object.fromEntries(Object.keys(context.recorded).map((key) => [key, options[key as keyof typeof options]]));

@@ -4,13 +4,12 @@ import {
   augment, declarePlan, IMAGENET_STATISTICS, normalize, planInputs, planView, type ViewAugmentation,
 } from '../../core/data/augment/index.js';
 import { augmentedImages } from '../../core/data/augment/preview.js';
-import { Batches, gatherImages } from '../../core/data/batches.js';
-import type { ImageSet } from '../../core/data/images.js';
+import { batchesOf, isStream, type BatchSource, type TrainingImages } from '../../core/data/source.js';
 import { UsageError } from '../../core/errors.js';
 import { correct, grad, input, type Tensor } from '../../core/graph/index.js';
 import { crossEntropy } from '../../core/losses/index.js';
 import { encode, ENCODERS, linear, NORMS, STEMS, stepProgram, type EncoderSpec, type Scope, type Variable } from '../../core/nn/index.js';
-import { accumulate, adam, adamw, lamb, lars, sgd, warmupCosine, type Update } from '../../core/optim/index.js';
+import { accumulate, adam, adamw, lamb, larc, lars, sgd, warmupCosine, type Update } from '../../core/optim/index.js';
 import { stream } from '../../core/random.js';
 import { classCount } from '../../core/stats/labels.js';
 import { knnAccuracy, type ImageEncoder, type State } from '../../core/train/index.js';
@@ -31,19 +30,20 @@ export const imageOptions = {
   steps: integer({ min: 1, help: 'steps instead of epochs' }),
   batch: integer({ default: 256, min: 2, help: 'images a step' }),
   accumulate: integer({ default: 1, min: 1, help: 'steps whose gradients are averaged before one update' }),
-  optimizer: choice({ choices: ['lars', 'sgd', 'adam', 'adamw', 'lamb'], default: 'lars', help: 'optimiser' }),
+  optimizer: choice({ choices: ['lars', 'larc', 'sgd', 'adam', 'adamw', 'lamb'], default: 'lars', help: 'optimiser' }),
   lr: number({ default: 0.45, positive: true, help: 'learning rate for a batch of 256; it is scaled by batch / 256' }),
   weightDecay: number({ default: 1e-6, min: 0, help: 'weight decay; lars and lamb leave out biases and normalisations' }),
-  momentum: number({ default: 0.9, min: 0, max: 1, help: 'momentum of lars and sgd' }),
+  momentum: number({ default: 0.9, min: 0, max: 1, help: 'momentum of lars, larc and sgd' }),
   warmupEpochs: number({ default: 10, min: 0, help: 'epochs of linear warm-up, at most a fifth of the run' }),
+  warmupSteps: integer({ min: 0, help: 'steps of linear warm-up instead; where left out, a tenth of a run on a stream' }),
   monitor: choice({ choices: ['none', 'linear', 'knn'], default: 'none', help: 'report the accuracy of a linear classifier trained beside the '
     + 'encoder, or of nearest neighbours after every epoch; neither touches the encoder, both need labels' }),
 } as const;
 export type ImageOptions = Values<typeof imageOptions>;
 
 /** The preset for images of a size. */
-export function presetBySize({ images }: ImageSet): '32' | '96' | 'imagenet' {
-  const side = Math.min(images.shape[2]!, images.shape[3]!);
+export function presetBySize([, height, width]: BatchSource['shape']): '32' | '96' | 'imagenet' {
+  const side = Math.min(height, width);
   return side <= 48 ? '32' : side <= 128 ? '96' : 'imagenet';
 }
 
@@ -95,18 +95,22 @@ export const encoderSpec = (o: ImageOptions): EncoderSpec => ({
 });
 
 /**
- * Sets a method up on a set of images: batches, augmentation on the device, optimiser with warm-up and cosine, accumulation,
- * monitors, model file. Throws InputError where a batch is larger than the set, UsageError where a monitor lacks labels.
+ * Sets a method up on images: batches, augmentation on the device, optimiser with warm-up and cosine, accumulation,
+ * monitors, model file. Throws InputError where a batch is larger than the set, UsageError where a monitor lacks labels or a
+ * stream its number of steps.
  */
-export function pretrainImages(set: ImageSet, o: ImageOptions, seed: number, method: ImageMethod): Pretraining {
-  const { images, labels, classes } = set;
-  const [count, channels, height, width] = images.shape as [number, number, number, number];
-  const batches = new Batches(count, o.batch, seed);
-  const steps = o.steps ?? Math.max(1, Math.round(o.epochs * batches.stepsPerEpoch));
+export function pretrainImages(data: TrainingImages, o: ImageOptions, seed: number, method: ImageMethod): Pretraining {
+  const set = isStream(data) ? undefined : data;
+  const { labels, classes } = set ?? {};
+  const source = batchesOf(data, o.batch, seed);
+  const { shape: [channels, height, width], stepsPerEpoch } = source;
+  const steps = o.steps ?? (stepsPerEpoch && Math.max(1, Math.round(o.epochs * stepsPerEpoch)));
+  if (!steps) throw new UsageError('a stream of images has no epochs; say with --steps how long to train');
   const size = o.size ?? Math.min(height, width);
   const encoder: ImageEncoder = { encoder: encoderSpec(o), input: { channels, size, ...STATISTICS[channels as 1 | 3] } };
   if (o.monitor !== 'none' && !labels) {
-    throw new UsageError(`--monitor ${o.monitor} needs labels, but the data set has none; leave it out or convert with labels`);
+    const lacks = set ? 'the data set has none; leave it out or convert with labels' : 'a stream has none; leave it out';
+    throw new UsageError(`--monitor ${o.monitor} needs labels, but ${lacks}`);
   }
 
   const views = method.views.map(({ augmentation, ...view }, i) => ({
@@ -130,37 +134,44 @@ export function pretrainImages(set: ImageSet, o: ImageOptions, seed: number, met
   });
 
   const updates = Math.ceil(steps / o.accumulate);
-  const updatesPerEpoch = batches.stepsPerEpoch / o.accumulate;
-  const warmup = Math.min(Math.round(o.warmupEpochs * updatesPerEpoch), Math.floor(updates / 5));
+  const warmup = warmupUpdates(o, updates, stepsPerEpoch);
   const peak = (o.lr * o.batch * o.accumulate) / 256;
   const final = peak * (method.finalLr ?? 0);
   const randomOf = (view: string, step: number) => stream(seed, `augment ${view}`, step);
   return {
-    program, steps, stepsPerEpoch: batches.stepsPerEpoch, examplesPerStep: o.batch,
-    feeds: (k) => {
-      const examples = batches.indices(k);
+    program, steps, stepsPerEpoch, examplesPerStep: o.batch, ...(isStream(data) && { stream: data }),
+    feeds: async (k) => {
+      const batch = await source.batch(k);
+      if (!batch) return undefined;
+      const { images, examples } = batch;
       const update = Math.floor(k / o.accumulate);
       const plans = views.map(({ name, augmentation, dims }) =>
         planInputs(name, planView(augmentation, dims, randomOf(name, k))));
       return {
-        images: gatherImages(images, examples),
+        images,
         ...Object.assign({}, ...plans),
-        ...method.feeds?.(examples),
+        ...(examples && method.feeds?.(examples)),
         lr: float32([], [warmupCosine(update, { peak, steps: updates, warmup, final })]),
         ...Object.fromEntries(schedules.map(([name, at]) => [name, float32([], [at(update, updates)])])),
         apply: float32([], [(k + 1) % o.accumulate === 0 ? 1 : 0]),
-        ...(o.monitor === 'linear' && { labels: int32([o.batch], Int32Array.from(examples, (i) => labels![i]!)) }),
+        ...(o.monitor === 'linear' && { labels: int32([o.batch], Int32Array.from(examples!, (i) => labels![i]!)) }),
       };
     },
     model: (state) => ({ meta: { method: method.name, ...encoder, ...(classes && { classes }) }, tensors: networks(state) }),
-    ...(o.monitor === 'knn' && { monitor: (state, compute) => knnAccuracy(encoder, networks(state), set, compute) }),
+    ...(o.monitor === 'knn' && set && { monitor: (state, compute) => knnAccuracy(encoder, networks(state), set, compute) }),
     preview: async (compute) => {
-      const shown = Math.min(count, PREVIEWED);
-      const first = gatherImages(images, [...Array(shown).keys()]);
+      const first = await source.first(PREVIEWED);
+      const batch = first.shape[0]!;
       return Promise.all(views.map(({ name, augmentation, dims }) =>
-        augmentedImages(first, augmentation, { ...dims, batch: shown }, randomOf(name, 0), compute)));
+        augmentedImages(first, augmentation, { ...dims, batch }, randomOf(name, 0), compute)));
     },
   };
+}
+
+function warmupUpdates(o: ImageOptions, updates: number, stepsPerEpoch: number | undefined): number {
+  if (o.warmupSteps !== undefined) return Math.round(o.warmupSteps / o.accumulate);
+  if (stepsPerEpoch === undefined) return Math.floor(updates / 10);
+  return Math.min(Math.round((o.warmupEpochs * stepsPerEpoch) / o.accumulate), Math.floor(updates / 5));
 }
 
 /** Images of each view in a preview. */
@@ -193,6 +204,7 @@ function optimize(scope: Scope, updates: readonly Update[], o: ImageOptions, lr:
   const { momentum, weightDecay } = o;
   switch (o.optimizer) {
     case 'lars': return lars(scope, updates, { lr, momentum, weightDecay });
+    case 'larc': return larc(scope, updates, { lr, momentum, weightDecay });
     case 'sgd': return sgd(scope, updates, { lr, momentum, weightDecay });
     case 'adam': return adam(scope, updates, { lr, weightDecay });
     case 'adamw': return adamw(scope, updates, { lr, weightDecay });

@@ -1,15 +1,18 @@
 import type { OptionTable, Values } from '../../cli/options.js';
 import type { NdArray } from '../../core/array.js';
-import type { ImageSet } from '../../core/data/images.js';
+import type { BatchSource, ImageStream, TrainingImages } from '../../core/data/source.js';
 import type { CompileOptions } from '../../core/engine/index.js';
 import type { Artifact } from '../../core/files/artifact.js';
 import type { Job, State } from '../../core/train/index.js';
 
 /** A pretraining run that a method has set up. */
 export interface Pretraining extends Job {
-  readonly stepsPerEpoch: number;
+  /** Steps of one pass over the data; a stream has none. */
+  readonly stepsPerEpoch?: number;
   /** Examples that one step sees, for throughput. */
   readonly examplesPerStep: number;
+  /** The stream that its data come from, if they do. */
+  readonly stream?: ImageStream;
   /** The model file's tensors and meta. */
   model(state: State): Pick<Artifact, 'meta' | 'tensors'>;
   /** What the encoder knows at this moment; asked after every epoch. */
@@ -32,6 +35,6 @@ export interface PretrainMethod<T extends OptionTable> {
   /** Sets of option values by name; what the user gives goes before a preset, a preset before the defaults. */
   readonly presets: Readonly<Record<string, Partial<Values<T>>>>;
   /** The preset for a data set where the user names none. */
-  choosePreset(images: ImageSet): string;
-  setup(images: ImageSet, options: Values<T>, seed: number): Pretraining;
+  choosePreset(shape: BatchSource['shape']): string;
+  setup(images: TrainingImages, options: Values<T>, seed: number): Pretraining;
 }

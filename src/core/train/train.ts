@@ -7,9 +7,11 @@ import { drawInputs, initialState, type StepProgram } from '../nn/index.js';
 export interface Job {
   readonly program: StepProgram;
   readonly steps: number;
-  /** What step k is fed besides random draws: its batch and the values of its schedules. */
-  feeds(step: number): Record<string, NdArray>;
+  /** What step k is fed besides random draws: its batch and the values of its schedules; undefined where the data have ended. */
+  feeds(step: number): Feeds | Promise<Feeds | undefined>;
 }
+
+export type Feeds = Record<string, NdArray>;
 
 export type State = Map<string, NdArray>;
 
@@ -34,7 +36,7 @@ export interface StepReport {
   readonly schedule: Readonly<Record<string, number>>;
   /** Milliseconds until the step was done and the next one's data were ready. */
   readonly computeMs: number;
-  /** Of these, the host's for preparing the next step's data. */
+  /** Of these, until the next step's data were ready. */
   readonly prepareMs: number;
   /** Milliseconds before the step in which nothing ran: first data, reports, monitoring, saving. */
   readonly waitMs: number;
@@ -44,13 +46,15 @@ export interface StepReport {
 
 export interface TrainResult {
   readonly state: State;
-  /** Steps done; fewer than the job's where the run was stopped. */
+  /** Steps done; fewer than the job's where the run was stopped or its data ended. */
   readonly done: number;
+  /** The data ended before the steps did. */
+  readonly ended: boolean;
 }
 
 /**
  * Runs a job step by step. While one step computes, the next one's data are prepared. Throws DivergedError at the first output
- * that is not finite, before anything of that step is saved.
+ * that is not finite, before anything of that step is saved, and what `feeds` throws, after saving what was learnt before.
  */
 export async function train(job: Job, options: TrainOptions): Promise<TrainResult> {
   const { program, steps } = job;
@@ -59,32 +63,40 @@ export async function train(job: Job, options: TrainOptions): Promise<TrainResul
   try {
     executable.setState(resume?.state ?? initialState(program, seed));
     let done = resume?.step ?? 0;
-    const prepare = (step: number) => ({ ...job.feeds(step), ...drawInputs(program, seed, step) });
+    const prepare = async (step: number): Promise<Feeds | undefined> => {
+      const feeds = step < steps ? await job.feeds(step) : undefined;
+      return feeds && { ...feeds, ...drawInputs(program, seed, step) };
+    };
     let idleSince = performance.now();
-    let next = done < steps ? prepare(done) : {};
-    while (done < steps) {
+    let fed = await prepare(done);
+    let stop = false;
+    while (fed && !stop) {
       const start = performance.now();
-      const fed = next;
-      const running = executable.run(fed);
-      next = done + 1 < steps ? prepare(done + 1) : {};
-      const prepared = performance.now();
-      const outputs = await running;
+      let prepared = start;
+      // Both have to settle, whatever becomes of the other: a running program must not be disposed of.
+      const [ran, next] = await Promise.allSettled([
+        executable.run(fed), prepare(done + 1).finally(() => { prepared = performance.now(); }),
+      ]);
+      if (ran.status === 'rejected') throw ran.reason;
       const end = performance.now();
       const waitMs = start - idleSince;
       idleSince = end;
       done += 1;
-      const metrics = scalars(outputs);
+      const metrics = scalars(ran.value);
       requireFinite(metrics, done, () => executable.getState());
       await onStep?.({
         done, metrics, schedule: scalars(fed),
         computeMs: end - start, prepareMs: prepared - start, waitMs,
         state: () => executable.getState(),
       });
-      const stop = shouldStop?.() ?? false;
-      if (save && done < steps && (stop || shouldSave?.(done))) await save(finiteState(executable.getState(), done), done);
-      if (stop) break;
+      const failed = next.status === 'rejected';
+      stop = shouldStop?.() ?? false;
+      const saves = done < steps && (stop || failed || shouldSave?.(done));
+      if (save && saves) await save(finiteState(executable.getState(), done), done);
+      if (failed) throw next.reason;
+      fed = next.value;
     }
-    return { state: finiteState(executable.getState(), done), done };
+    return { state: finiteState(executable.getState(), done), done, ended: !fed && done < steps };
   } finally {
     executable.dispose();
   }

@@ -157,7 +157,7 @@ describe('determinism', () => {
     const byol = smallByol({ norm: 'batch', headNorm: 'batch', optimizer: 'lars', monitor: 'linear' });
     const executable = compile(byol.program, { threads });
     executable.setState(initialState(byol.program, 3));
-    for (let k = 0; k < steps; k++) await executable.run(feedsOf(byol, k));
+    for (let k = 0; k < steps; k++) await executable.run(await feedsOf(byol, k));
     const hash = createHash('sha256');
     for (const [name, array] of executable.getState()) hash.update(name).update(bytesOf(array));
     executable.dispose();

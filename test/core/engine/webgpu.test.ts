@@ -53,7 +53,7 @@ describe.skipIf(problem)('primitives on WebGPU, with no node left on the CPU', (
 describe.skipIf(problem)('state on WebGPU', () => {
   const run = async (executable: Executable, byol: ReturnType<typeof smallByol>, steps: readonly number[]): Promise<number[]> => {
     const losses: number[] = [];
-    for (const k of steps) losses.push((await executable.run(feedsOf(byol, k))).loss!.data[0] as number);
+    for (const k of steps) losses.push((await executable.run(await feedsOf(byol, k))).loss!.data[0] as number);
     return losses;
   };
 

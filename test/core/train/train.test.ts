@@ -68,6 +68,22 @@ describe('train', () => {
     expect(steps).toEqual([2, 4]);
   });
 
+  test('data that end early end the run with what was learnt; data that fail save that first', async () => {
+    const whole = job();
+    const until = (step: number, then: () => undefined) =>
+      ({ ...whole, feeds: async (k: number) => (k < step ? whole.feeds(k) : then()) });
+    const saved = new Map<number, State>();
+    const save = async (state: State, step: number) => void saved.set(step, state);
+    const { done, ended, state } = await train(until(3, () => undefined), { ...settings, save });
+    expect([done, ended, saved.size]).toEqual([3, true, 0]);
+    expect((await train(whole, settings)).ended).toBe(false);
+
+    const failing = until(3, () => { throw new Error('the disk is gone'); });
+    await expect(train(failing, { ...settings, save })).rejects.toThrow('the disk is gone');
+    expect([...saved.keys()]).toEqual([3]);
+    sameBytes(saved.get(3)!, state);
+  });
+
   test('stops at the first number that is none, naming step and tensor, and saves nothing that is not finite', async () => {
     const saved: State[] = [];
     // Without normalisation and with such a rate the weights overflow within a few steps.
