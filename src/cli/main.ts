@@ -21,15 +21,11 @@ export async function main(argv: readonly string[]): Promise<void> {
   }
 }
 
-let said = false;
+let saying: Promise<void> | undefined;
 
-/** The one sentence that a failed command ends with; an output that fails is reported by its stream and by its writer. */
-async function say(message: string): Promise<void> {
-  if (said) return;
-  said = true;
-  const { Terminal } = await import('./terminal.js');
-  new Terminal({ quiet: false, verbose: false, progress: true, color: 'auto' }).error(message);
-}
+/** The one sentence that a failed command ends with: an output that fails is reported by its stream and by its writer. */
+const say = (message: string): Promise<void> => saying ??= import('./terminal.js').then(({ Terminal }) =>
+  new Terminal({ quiet: false, verbose: false, progress: true, color: 'auto' }).error(message));
 
 /** `byo ... | head -1` ends when head does, without a word; a full disk is worth one. */
 async function endWithOutput(error: NodeJS.ErrnoException): Promise<never> {
