@@ -41,7 +41,7 @@ export function withGradient(output: Tensor, inputs: readonly Tensor[], vjp: Vjp
 }
 
 defineGradient('withGradient', (output, gradient, [, ...needs]) => [
-  undefined, ...output.trace.customGradients.get(output)!(gradient, needs),
+  undefined, ...output.trace.customGradients.get(output)!(gradient, needs, output.inputs.slice(1)),
 ]);
 
 /** Gradients of a scalar with respect to `xs`, each of its x's shape (zeros where y does not depend on it). */

@@ -9,5 +9,6 @@ export * from './conv.js';
 export * from './indexing.js';
 export * from './normalize.js';
 export { grad, vjp, withGradient, defineGradient } from './grad.js';
+export { remat } from './remat.js';
 export { describeSite, type CallSite } from './source.js';
 export * from './program.js';

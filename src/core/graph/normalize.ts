@@ -79,22 +79,27 @@ export function batchNorm(x: Tensor, weight: Tensor, bias: Tensor, eps = 1e-5): 
     throw new TraceError('batchNorm', `scale ${formatShape(weight.shape)} is not one per channel of ${formatShape(x.shape)}`);
   }
   const count = x.size / x.shape[1]!;
-  const result = (op: string, shape: readonly number[]) => node(op, [x, weight, bias], { eps }, shape);
-  const mu = result('batchMean', weight.shape);
-  const sigma2 = result('batchVariance', weight.shape);
-  const normalized = result('batchNorm', x.shape);
-  const y = withGradient(normalized, [x, weight, bias], (g) => {
+  const inputs = [x, weight, bias];
+  const normalized = node('batchNorm', inputs, { eps }, x.shape);
+  const y = withGradient(normalized, inputs, (g, _, given) => {
+    const [input, scale] = given as [Tensor, Tensor];
+    const [mu, sigma2] = batchStatistics(given, eps);
     const istd = recip(sqrt(add(sigma2, eps)));
-    const gradSum = sum(g, overChannel(x));
-    const correlation = mul(sub(sum(mul(g, x), overChannel(x)), mul(mu, gradSum)), istd);
-    const scale = mul(weight, istd);
-    // dx = scale (g - mean(g) - xhat mean(g xhat)) = scale g + slope x + offset
-    const slope = neg(mul(mul(scale, istd), mul(correlation, 1 / count)));
-    const offset = sub(neg(mul(scale, mul(gradSum, 1 / count))), mul(slope, mu));
-    return [add(mul(g, perChannel(scale, x)), affine(x, slope, offset)), correlation, gradSum];
+    const gradSum = sum(g, overChannel(g));
+    const correlation = mul(sub(sum(mul(g, input), overChannel(g)), mul(mu, gradSum)), istd);
+    const slopeOfG = mul(scale, istd);
+    // dx = scale istd (g - mean(g) - xhat mean(g xhat)) = slopeOfG g + slope x + offset
+    const slope = neg(mul(mul(slopeOfG, istd), mul(correlation, 1 / count)));
+    const offset = sub(neg(mul(slopeOfG, mul(gradSum, 1 / count))), mul(slope, mu));
+    return [add(mul(g, perChannel(slopeOfG, g)), affine(input, slope, offset)), correlation, gradSum];
   });
+  const [mu, sigma2] = batchStatistics(inputs, eps);
   return { y, mean: stopGradient(mu), variance: stopGradient(sigma2) };
 }
+
+/** Mean and population variance [C], which come from the node that normalises [x, weight, bias]. */
+const batchStatistics = (inputs: readonly Tensor[], eps: number): [mean: Tensor, variance: Tensor] =>
+  [node('batchMean', inputs, { eps }, inputs[1]!.shape), node('batchVariance', inputs, { eps }, inputs[1]!.shape)];
 
 // The statistics' own gradients, which second derivatives of batchNorm need.
 defineGradient('batchMean', ({ inputs: [x] }, g) => {

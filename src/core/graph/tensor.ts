@@ -40,8 +40,11 @@ export class Tensor {
 
 export const formatShape = (shape: Shape): string => `[${shape.join(', ')}]`;
 
-/** A gradient by hand: from a value's gradient those of its inputs (undefined: zero); `needs` tells which are asked for. */
-export type Vjp = (gradient: Tensor, needs: readonly boolean[]) => (Tensor | undefined)[];
+/**
+ * A gradient by hand: from a value's gradient those of its inputs (undefined: zero); `needs` tells which are asked for. The
+ * inputs are given, since `remat` applies the rule to others than those of the first time.
+ */
+export type Vjp = (gradient: Tensor, needs: readonly boolean[], inputs: readonly Tensor[]) => (Tensor | undefined)[];
 
 /** The graph under construction. */
 export class Trace {
@@ -51,7 +54,7 @@ export class Trace {
   readonly customGradients = new Map<Tensor, Vjp>();
   private readonly known = new Map<string, Tensor>();
 
-  node(op: string, inputs: readonly Tensor[], attrs: Attrs, shape: Shape, dtype: GraphDtype): Tensor {
+  node(op: string, inputs: readonly Tensor[], attrs: Attrs, shape: Shape, dtype: GraphDtype, site?: CallSite): Tensor {
     for (const input of inputs) {
       if (input.trace !== this) {
         throw new TraceError(op, `its input ${input} belongs to another trace; pass values between programs as inputs`);
@@ -60,14 +63,26 @@ export class Trace {
     const key = `${op}(${inputs.map((t) => t.id).join()})${JSON.stringify(attrs)}${dtype}${shape.join()}`;
     const existing = this.known.get(key);
     if (existing) return existing;
-    const tensor = this.fresh(op, inputs, attrs, shape, dtype);
+    const tensor = this.fresh(op, inputs, attrs, shape, dtype, site);
     this.known.set(key, tensor);
     return tensor;
   }
 
+  /** The same primitive on other inputs of the same shapes, with the line and the gradient of the first. */
+  again(original: Tensor, inputs: readonly Tensor[]): Tensor {
+    const { op, attrs, shape, dtype, site } = original;
+    const rule = this.customGradients.get(original);
+    if (!rule) return this.node(op, inputs, attrs, shape, dtype, site);
+    const tensor = this.fresh(op, inputs, attrs, shape, dtype, site);
+    this.customGradients.set(tensor, rule);
+    return tensor;
+  }
+
   /** A node that is never merged with another: inputs, constants with data, custom gradients. */
-  fresh(op: string, inputs: readonly Tensor[], attrs: Attrs, shape: Shape, dtype: GraphDtype): Tensor {
-    const tensor = new Tensor(this, this.nodes.length, op, inputs, attrs, [...shape], dtype, callSite());
+  fresh(
+    op: string, inputs: readonly Tensor[], attrs: Attrs, shape: Shape, dtype: GraphDtype, site: CallSite | undefined = callSite(),
+  ): Tensor {
+    const tensor = new Tensor(this, this.nodes.length, op, inputs, attrs, [...shape], dtype, site);
     this.nodes.push(tensor);
     return tensor;
   }

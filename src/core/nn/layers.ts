@@ -9,6 +9,9 @@ import type { Scope } from './scope.js';
 /** A layer or network without further arguments: what blocks are built from. */
 export type Layer = (scope: Scope, x: Tensor) => Tensor;
 
+/** f(x): how a block is applied that is not rematerialised. */
+export const plainly = (f: (x: Tensor) => Tensor, x: Tensor): Tensor => f(x);
+
 export interface LinearOptions {
   readonly bias?: boolean;
   readonly init?: Initializer;

@@ -1,5 +1,5 @@
-import { globalAvgPool, maxPool2d, relu, type Tensor } from '../graph/index.js';
-import { conv2d, dropout } from './layers.js';
+import { globalAvgPool, maxPool2d, relu, remat, type Tensor } from '../graph/index.js';
+import { conv2d, dropout, plainly } from './layers.js';
 import { normLayer, type NormOptions } from './norm.js';
 import type { Scope } from './scope.js';
 
@@ -11,6 +11,8 @@ export interface ResNetOptions extends NormOptions {
   readonly width?: number;
   /** Dropout after every residual block. */
   readonly dropout?: number;
+  /** Residual blocks are computed again for the backward pass; see `remat`. */
+  readonly remat?: boolean;
 }
 
 const BLOCKS = { 18: [2, 2, 2, 2], 34: [3, 4, 6, 3], 50: [3, 4, 6, 3] } as const;
@@ -22,6 +24,7 @@ const BLOCKS = { 18: [2, 2, 2, 2], 34: [3, 4, 6, 3], 50: [3, 4, 6, 3] } as const
 export function resnet(scope: Scope, x: Tensor, options: ResNetOptions): Tensor {
   const { depth, stem = 'imagenet', width = 64, weightStandardization } = options;
   const norm = normLayer(options);
+  const apply = options.remat ? remat : plainly;
   const conv = (s: Scope, y: Tensor, channels: number, kernel: number, stride = 1) =>
     conv2d(s, y, channels, kernel, { stride, padding: (kernel - 1) / 2, weightStandardization });
 
@@ -48,7 +51,8 @@ export function resnet(scope: Scope, x: Tensor, options: ResNetOptions): Tensor 
   BLOCKS[depth].forEach((blocks, stage) => {
     for (let i = 0; i < blocks; i++) {
       const s = scope.at(`layer${stage + 1}`).at(i);
-      x = dropout(s, block(s, x, width * 2 ** stage, i === 0 && stage > 0 ? 2 : 1), options.dropout ?? 0);
+      const stride = i === 0 && stage > 0 ? 2 : 1;
+      x = apply((y) => dropout(s, block(s, y, width * 2 ** stage, stride), options.dropout ?? 0), x);
     }
   });
   return globalAvgPool(x);

@@ -32,6 +32,10 @@ const conv = { stride: 1, padding: 1, dilation: 1, groups: 1 };
 const cases: Record<string, Case> = {
   'exp log sqrt recip': { inputs: [positive('a', [3, 4])], f: (x) => g.exp(g.log(x).mul(0.3)).add(g.sqrt(x)).add(g.recip(x)) },
   'tanh sigmoid erf': { inputs: [gaussian('a', [3, 4])], f: (x) => g.tanh(x).add(g.sigmoid(x)).mul(g.erf(x)) },
+  'what is computed again for the gradient': {
+    inputs: [gaussian('a', [3, 4]), gaussian('b', [4, 4])],
+    f: (x, w) => g.remat((y) => g.gelu(y.matmul(w).add(y)), x.mul(0.5)).mul(x),
+  },
   'sin cos abs': { inputs: [gaussian('a', [3, 4])], f: (x) => g.sin(x).mul(g.cos(x)).add(g.abs(x)) },
   'gelu silu softplus': { inputs: [gaussian('a', [3, 4])], f: (x) => g.gelu(x).add(g.silu(x)).mul(g.softplus(x)) },
   'relu clip': { inputs: [spaced('a', [3, 4])], f: (x) => g.relu(x).mul(x).add(g.clip(x, -0.5, 0.5)) },

@@ -18,6 +18,7 @@ export const emitters: Readonly<Record<string, Emitter>> = {
   constant: (t, _, b) => b.array(constantValue(t)!),
   stopGradient: (_, [x]) => x!,
   withGradient: (_, [x]) => x!,
+  after: emitAfter,
 
   neg: simple('Neg'),
   exp: simple('Exp'),
@@ -115,6 +116,20 @@ export const emitters: Readonly<Record<string, Emitter>> = {
   batchMean: (t, ins, b) => batchNorm(t, ins, b)[1]!,
   batchVariance: (t, ins, b) => batchNorm(t, ins, b)[2]!,
 };
+
+/**
+ * x as soon as the trigger is there. On the CPU without a copy: a reshape of x by zeros ("as in the input"), which are made of
+ * the trigger's shape. Elsewhere, where integers of 64 bits may be missing, by adding nothing of the trigger's first element.
+ */
+function emitAfter(t: Tensor, [x, trigger]: readonly string[], b: OnnxBuilder): string {
+  if (b.provider === 'cpu') {
+    const extent = b.op('Shape', [trigger!], { start: 0, end: 1 });
+    return b.op('Reshape', [x!, b.op('Mul', [extent, b.ints(t.shape.map(() => 0))])]);
+  }
+  const { rank } = t.inputs[1]!;
+  const corner = b.slice(trigger!, Array<number>(rank).fill(0), Array<number>(rank).fill(1), [...Array(rank).keys()]);
+  return b.op('Add', [x!, b.op('Mul', [b.reshape(corner, []), b.scalar(0)])]);
+}
 
 const zeros = (b: OnnxBuilder, shape: readonly number[]): string => b.op('Expand', [b.scalar(0), b.ints(shape)]);
 

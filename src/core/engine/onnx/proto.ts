@@ -54,15 +54,15 @@ class Message {
   private length = 0;
 
   varint(field: number, value: number | bigint): this {
-    return this.raw(varint((field << 3) | 0), varint(value));
+    return this.raw([varint((field << 3) | 0), varint(value)]);
   }
 
   float(field: number, value: number): this {
-    return this.raw(varint((field << 3) | 5), new Uint8Array(Float32Array.of(value).buffer));
+    return this.raw([varint((field << 3) | 5), new Uint8Array(Float32Array.of(value).buffer)]);
   }
 
   bytes(field: number, value: Uint8Array): this {
-    return this.raw(varint((field << 3) | 2), varint(value.length), value);
+    return this.raw([varint((field << 3) | 2), varint(value.length), value]);
   }
 
   text(field: number, value: string): this {
@@ -70,15 +70,14 @@ class Message {
   }
 
   message(field: number, value: Message): this {
-    this.raw(varint((field << 3) | 2), varint(value.length));
-    return this.raw(...value.parts);
+    return this.raw([varint((field << 3) | 2), varint(value.length)]).raw(value.parts);
   }
 
   finish(): Uint8Array {
     return Buffer.concat(this.parts, this.length);
   }
 
-  private raw(...parts: readonly Uint8Array[]): this {
+  private raw(parts: readonly Uint8Array[]): this {
     for (const part of parts) {
       this.parts.push(part);
       this.length += part.length;
