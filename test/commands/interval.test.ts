@@ -170,7 +170,7 @@ describe('byo interval multi', () => {
     [s, group, ...scores.subarray((from + s) * examples, (from + s + 1) * examples)].join(','));
   const wide = ['seed,group', ...Array.from({ length: examples }, (_, x) => `e${x}`)].join(',');
 
-  it('reads the same runs from a wide table, a long one, tensors and a folder', async () => {
+  it('reads the same runs from a wide table, a long one, tensors, a folder of groups and one named as byo sweep names runs', async () => {
     text('wide-runs.csv', [wide, ...rowsOf('base', 0), ...rowsOf('new', seeds)].join('\n'));
     const long = Array.from(scores, (score, at) => {
       const run = Math.floor(at / examples);
@@ -183,11 +183,13 @@ describe('byo interval multi', () => {
       group: int32([2 * seeds], Array.from({ length: 2 * seeds }, (_, r) => (r < seeds ? 0 : 1))),
     });
     for (const [g, group] of ['base', 'new'].entries()) {
-      mkdirSync(path(`runs/${group}`), { recursive: true });
+      for (const folder of [`runs/${group}`, 'swept']) mkdirSync(path(folder), { recursive: true });
       for (let s = 0; s < seeds; s++) {
         const start = (g * seeds + s) * examples;
         const correct = Uint8Array.from(scores.subarray(start, start + examples));
-        await tensors(`runs/${group}/seed-${s}.st`, { correct: ndarray('uint8', [examples], correct) });
+        for (const name of [`runs/${group}/seed-${s}`, `swept/kind=${group}_seed=${s}`]) {
+          await tensors(`${name}.st`, { correct: ndarray('uint8', [examples], correct) });
+        }
       }
     }
     const args = ['--resamples', '100', '--paired'];
@@ -197,9 +199,11 @@ describe('byo interval multi', () => {
     const others = [
       await runJson('interval multi', [path('runs.st'), ...args]), await runJson('interval multi', [path('runs'), ...args]),
       await runJson('interval multi', [path('long-runs.csv'), ...args, '--metric', 'accuracy']),
+      await runJson('interval multi', [path('swept'), ...args, '--base', 'kind=base', '--experiment', 'kind=new']),
     ];
     // The long table lists its examples in another order, so its draws mean other examples.
-    expectClose(others.map(([other]) => other!.plugIn.effect), [0, 1, 2].map(() => first!.plugIn.effect), 1e-12);
+    expectClose(others.map(([other]) => other!.plugIn.effect), [0, 1, 2, 3].map(() => first!.plugIn.effect), 1e-12);
+    expect(others[3]![0]!.effect).toEqual(first!.effect);
     expect(others[0]![0]!.effect).toEqual(first!.effect);
     expect(others[1]![0]!.effect).toEqual(first!.effect);
     expectClose([others[2]![0]!.variance.seeds], [first!.variance.seeds], 1e-12);

@@ -145,7 +145,17 @@ async function readFolder(folder: string, tensor: string): Promise<Runs> {
   rows.forEach((row, r) => data.set(row, r * row.length));
   return {
     source: folder, values: checked(matrix(rows.length, rows[0]!.length, data), folder),
-    seeds: entries.map((entry) => basename(entry, '.st').replace(/^seed[-_]?/, '')),
-    groups: entries.map((entry) => (dirname(entry) === '.' ? 'all' : dirname(entry))), ...(labels && { labels }),
+    ...placesOf(entries), ...(labels && { labels }),
   };
+}
+
+/** Groups and seeds by file name: `plain/3.st` and `plain/seed-3.st`, or byo sweep's `tau=0.9_seed=3.st`. */
+function placesOf(entries: readonly string[]): Pick<Runs, 'groups' | 'seeds'> {
+  const places = entries.map((entry) => {
+    const name = basename(entry, '.st');
+    const swept = /^(?:(.*)_)?seed=([^_]+)$/.exec(name);
+    const group = [dirname(entry), swept?.[1]].filter((part) => part && part !== '.').join('/');
+    return { group: group || 'all', seed: swept?.[2] ?? name.replace(/^seed[-_]?/, '') };
+  });
+  return { groups: places.map(({ group }) => group), seeds: places.map(({ seed }) => seed) };
 }

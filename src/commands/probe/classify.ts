@@ -97,6 +97,9 @@ export async function runClassifier(
         ['scores', float32([scores.rows, scores.cols], scores.data)], ['predictions', int32([predicted.length], predicted)],
         ['labels', int32([predicted.length], test.labels)], ['correct', ndarray('uint8', [hits.length], Uint8Array.from(hits))],
       ]),
+      recipe: {
+        command: context.command, options: context.recorded, seed: o.seed, version: context.version, inputs: [...table.inputs],
+      },
     }, { force: true });
   }
   requireMinimum('accuracy', interval, o.min);

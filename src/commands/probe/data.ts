@@ -3,7 +3,7 @@ import { imageSetOf } from '../../core/data/dataset.js';
 import { SPLIT } from '../../core/data/images.js';
 import { parseDevice } from '../../core/engine/index.js';
 import { InputError, UsageError } from '../../core/errors.js';
-import { readArtifact, type Artifact } from '../../core/files/artifact.js';
+import { asInput, readArtifact, type Artifact, type RecipeInput } from '../../core/files/artifact.js';
 import { nameOf } from '../../core/files/streams.js';
 import { classCount, countLabels } from '../../core/stats/labels.js';
 import { matrix, takeRows, type Matrix } from '../../core/stats/matrix.js';
@@ -16,6 +16,8 @@ export interface Table {
   readonly x: Matrix;
   /** Where the rows come from, for messages. */
   readonly source: string;
+  /** The same, for recipes. */
+  readonly inputs: readonly RecipeInput[];
   readonly classes?: readonly string[];
   /** SPLIT of each row, where the file marks any. */
   readonly split?: ArrayLike<number>;
@@ -35,20 +37,24 @@ export interface ReadOptions {
  * Features from a file of embeddings, or those of a model for a data set. Throws InputError where there are none, or where one of
  * them is not finite.
  */
-export async function readTable(source: string, o: ReadOptions): Promise<Table> {
+export async function readTable(source: string, o: ReadOptions, role = 'data'): Promise<Table> {
   const name = nameOf(source);
-  if (o.model === undefined) return tableOf(await readArtifact(source, { kind: ['embeddings', 'tensors'] }), name);
+  if (o.model === undefined) {
+    const features = await readArtifact(source, { kind: ['embeddings', 'tensors'] });
+    return tableOf(features, name, [asInput(role, features, source)]);
+  }
   if (o.model === '-' && source === '-') throw new UsageError('model and data cannot both be standard input; name a file for one of them');
   const model = await readArtifact(o.model, { kind: 'model' });
   const data = await readArtifact(source, { kind: 'dataset' });
   const weights = new Map([...model.tensors].filter(([tensor]) => tensor.startsWith('encoder.')));
   const features = await embedImages(encoderOf(model, nameOf(o.model)), weights, imageSetOf(data, name).images,
     { device: parseDevice(o.device), threads: o.threads });
-  return tableOf({ ...data, tensors: new Map([...data.tensors, ['features', features]]) }, name);
+  const inputs = [asInput('model', model, o.model), asInput(role, data, source)];
+  return tableOf({ ...data, tensors: new Map([...data.tensors, ['features', features]]) }, name, inputs);
 }
 
 /** The features in an artifact, with its other tensors of as many rows. */
-export function tableOf({ tensors, meta }: Artifact, source: string): Table {
+function tableOf({ tensors, meta }: Artifact, source: string, inputs: readonly RecipeInput[]): Table {
   const features = tensors.get('features') ?? tensors.get('array');
   if (!features) throw new InputError(`${source} has no tensor 'features'; byo embed makes features`);
   if (features.shape.length !== 2) throw new InputError(`${source}: features are [${features.shape}], but [N, D] is expected`);
@@ -58,7 +64,7 @@ export function tableOf({ tensors, meta }: Artifact, source: string): Table {
   requireFinite(x, `${source}: feature`);
   const perRow = [...tensors].filter(([, { shape }]) => shape.length <= 2 && shape[0] === rows).map(([name]) => name);
   return {
-    x, source, columns: perRow,
+    x, source, inputs, columns: perRow,
     ...(Array.isArray(meta.classes) && { classes: meta.classes.map(String) }),
     ...(perRow.includes('split') && { split: tensors.get('split')!.data as Uint8Array }),
     column: (name) => {
@@ -93,7 +99,7 @@ function joined(table: Table, test: Table): Table {
   const split = new Uint8Array(table.x.rows + test.x.rows).fill(SPLIT.test, table.x.rows);
   for (let i = 0; i < table.x.rows; i++) if (table.split?.[i] === SPLIT.validation) split[i] = SPLIT.validation;
   return {
-    ...table, x: stacked(table.x, test.x), split,
+    ...table, x: stacked(table.x, test.x), split, inputs: [...table.inputs, ...test.inputs.filter(({ role }) => role !== 'model')],
     column: (name) => {
       const [above, below] = [table.column(name), test.column(name)];
       if (!above && !below) return undefined;
@@ -139,7 +145,7 @@ export async function readProbeTable(source: string, o: SplitOptions): Promise<T
   if (rows > 1 && data.every((value, at) => value === data[at % cols])) {
     throw new InputError(`${table.source}: all ${rows} rows of features are equal, so they tell nothing apart; the encoder has collapsed`);
   }
-  return o.test === undefined ? table : joined(table, await readTable(o.test, o));
+  return o.test === undefined ? table : joined(table, await readTable(o.test, o, 'test'));
 }
 
 /**

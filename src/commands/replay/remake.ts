@@ -42,8 +42,10 @@ export function remaker({ folder, finder, version, terminal, exact, device, thre
   async function run(recipe: Recipe, inputs: readonly PlacedInput[], target: string, variant: RunVariant = {}) {
     const { trial = false, descriptors = [] } = variant;
     const command = await lookup(recipe.command.split(' ')).entry.load();
+    // Probes print their result; what they write is their predictions.
+    const output = 'output' in command.options ? [`--output=${target}`, '--force'] : [`--predictions=${target}`];
     const local = [
-      `--output=${target}`, '--force', ...('device' in command.options ? [`--device=${device}`] : []),
+      ...output, ...('device' in command.options ? [`--device=${device}`] : []),
       ...('threads' in command.options && threads !== undefined ? [`--threads=${threads}`] : []), ...(quiet || trial ? ['--quiet'] : []),
     ];
     const line = [...commandLine(command, recipe, inputs), ...local];

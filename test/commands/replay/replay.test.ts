@@ -51,6 +51,13 @@ describe('byo replay', () => {
     expect(again.recipe.inputs[0]!.name).toBe('data.st');
   });
 
+  it("makes a probe's predictions again, and the features behind them", async () => {
+    await run('probe', 'knn', 'features.st', '--k', '3', '--predictions', 'predictions.st', ...THREADS, '-q');
+    expect(await run('replay', 'predictions.st', '--check', '-q', ...THREADS)).toContain('the same bytes again');
+    await run('probe', 'linear', '--model', 'model.st', 'data.st', '--predictions', 'direct.st', ...THREADS, '-q');
+    expect(await run('replay', 'direct.st', '--check', '-q', ...THREADS)).toContain('the same bytes again');
+  });
+
   it('gives back what went through a pipe without a name', async () => {
     const line = 'byo pretrain byol --preset tiny --batch 12 --steps 1 --width 8 --threads 1 -q < data.st | byo embed data.st -q --threads 1 -o piped.st';
     expect(await shell(line, { cwd })).toMatchObject({ code: 0, stderr: '' });
