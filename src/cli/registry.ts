@@ -54,6 +54,8 @@ export const registry: readonly Entry[] = [
     load: async () => (await import('../commands/synth/images.js')).images },
   { name: 'inspect', group: 'Tools', summary: 'what a tensor file is and how it was made',
     load: async () => (await import('../commands/inspect.js')).inspect },
+  { name: 'synth galaxies', group: 'Tools', summary: 'draw galaxies with the votes of simulated volunteers',
+    load: async () => (await import('../commands/synth/galaxies.js')).galaxies },
   { name: 'doctor', group: 'Tools', summary: 'check this machine: versions, devices, a self-test',
     load: async () => (await import('../commands/doctor.js')).doctor },
   { name: 'plot loss', group: 'Measure', summary: 'curves of one or many runs from their logs',

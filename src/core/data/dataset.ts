@@ -2,14 +2,20 @@ import { ndarray, type NdArray } from '../array.js';
 import { InputError } from '../errors.js';
 import type { Artifact } from '../files/artifact.js';
 import { imagesAt, SPLIT, type ImageSet } from './images.js';
+import { parseQuestions, type Votes } from './questions.js';
 
-/** Image sets as artifacts of kind `dataset`: `images` uint8 [N, C, H, W], `labels` int32 [N], `split` uint8 [N]. */
+/**
+ * Image sets as artifacts of kind `dataset`: `images` uint8 [N, C, H, W], `labels` int32 [N], `split` uint8 [N], and `votes`
+ * int32 [N, answers] with the questions in `meta.questions`.
+ */
 export function datasetArtifact(set: ImageSet): Omit<Artifact, 'recipe'> {
-  const { images, labels, classes, split } = set;
+  const { images, labels, classes, split, votes } = set;
   const tensors = new Map<string, NdArray>([['images', images]]);
   if (labels) tensors.set('labels', ndarray('int32', [labels.length], labels));
   if (split) tensors.set('split', ndarray('uint8', [split.length], split));
-  return { kind: 'dataset', schema: 1, meta: { modality: 'image', ...(classes && { classes }) }, tensors };
+  if (votes) tensors.set('votes', votes.counts);
+  const meta = { modality: 'image', ...(classes && { classes }), ...(votes && { questions: votes.questions }) };
+  return { kind: 'dataset', schema: 1, meta, tensors };
 }
 
 /** The image set in an artifact; throws InputError that names what is missing or misshapen. */
@@ -24,13 +30,29 @@ export function imageSetOf(artifact: Artifact, source: string): ImageSet {
   const labels = vector(artifact, 'labels', count, source);
   const split = vector(artifact, 'split', count, source);
   const { classes } = artifact.meta;
+  const votes = votesOf(artifact, count, source);
   return {
     images: images as NdArray<Uint8Array>,
     ...(labels && { labels: Int32Array.from(labels.data as Int32Array, Number) }),
     ...(split && { split: split.data as Uint8Array }),
+    ...(votes && { votes }),
     ...(Array.isArray(classes) && { classes: classes.map(String) }),
     skipped: [],
   };
+}
+
+function votesOf({ tensors, meta }: Artifact, count: number, source: string): Votes | undefined {
+  const counts = tensors.get('votes');
+  if (!counts) return undefined;
+  const questions = parseQuestions(meta.questions, `${source}: meta.questions`);
+  const answers = questions.at(-1)!.end + 1;
+  if (counts.dtype !== 'int32' || counts.shape.join() !== `${count},${answers}`) {
+    throw new InputError(`${source}: votes are ${counts.dtype} [${counts.shape}], but int32 [${count}, ${answers}] is expected, one column ` +
+      'for each answer of meta.questions');
+  }
+  const negative = counts.data.findIndex((n: number | bigint) => n < 0);
+  if (negative >= 0) throw new InputError(`${source}: image ${Math.floor(negative / answers)} has ${counts.data[negative]} votes for an answer`);
+  return { counts: counts as NdArray<Int32Array>, questions };
 }
 
 /** A tensor of one entry per example, if the artifact has it. */
@@ -44,7 +66,7 @@ export function vector({ tensors }: Artifact, name: string, count: number, sourc
 
 /** The part of a set that methods may learn from: everything that is not marked as test. */
 export function withoutTest(set: ImageSet): ImageSet {
-  const { split, labels } = set;
+  const { split, labels, votes } = set;
   if (!split || !split.includes(SPLIT.test)) return set;
   const kept = [...split.keys()].filter((i) => split[i] !== SPLIT.test);
   return {
@@ -52,5 +74,13 @@ export function withoutTest(set: ImageSet): ImageSet {
     images: imagesAt(set.images, kept),
     ...(labels && { labels: Int32Array.from(kept, (i) => labels[i]!) }),
     split: Uint8Array.from(kept, (i) => split[i]!),
+    ...(votes && { votes: { ...votes, counts: rowsAt(votes.counts, kept) } }),
   };
+}
+
+function rowsAt({ shape, data }: NdArray<Int32Array>, rows: readonly number[]): NdArray<Int32Array> {
+  const width = shape[1]!;
+  const out = new Int32Array(rows.length * width);
+  rows.forEach((row, i) => out.set(data.subarray(row * width, (row + 1) * width), i * width));
+  return ndarray('int32', [rows.length, width], out);
 }

@@ -1,4 +1,5 @@
 import type { NdArray } from '../array.js';
+import type { Votes } from './questions.js';
 
 /** Images with what their source says of them; every reader gives this. */
 export interface ImageSet {
@@ -10,6 +11,10 @@ export interface ImageSet {
   readonly classes?: readonly string[];
   /** [N]: one of SPLIT; left out where the source is one whole. */
   readonly split?: Uint8Array;
+  /** How volunteers answered questions about each image. */
+  readonly votes?: Votes;
+  /** [N] paths of the images in their source, where they are files; not stored. */
+  readonly names?: readonly string[];
   /** Images that were left out because they could not be decoded. */
   readonly skipped: readonly Skipped[];
 }

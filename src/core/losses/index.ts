@@ -3,3 +3,4 @@ export * from './cross-entropy.js';
 export * from './self-labeling.js';
 export * from './simsiam.js';
 export * from './swav.js';
+export * from './dirichlet-multinomial.js';

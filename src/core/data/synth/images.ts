@@ -238,7 +238,7 @@ function star(x: number, y: number, points: number, tip: number, notch: number):
 const wave = (x: number, period: number): number => Math.abs(x - period * Math.round(x / period)) - period / 4;
 
 /** Consecutive blocks of these shares of the images. */
-function splitBy(shares: readonly [number, number, number], count: number): Uint8Array {
+export function splitBy(shares: readonly [number, number, number], count: number): Uint8Array {
   const sum = shares[0] + shares[1] + shares[2];
   if (shares.some((share) => !(share >= 0)) || Math.abs(sum - 1) > 1e-6) {
     throw new InputError(`the shares of train, validation and test must add up to 1, but are ${shares.join(', ')}`);
@@ -249,8 +249,12 @@ function splitBy(shares: readonly [number, number, number], count: number): Uint
   return split.fill(SPLIT.train, 0, trainEnd).fill(SPLIT.validation, trainEnd, validationEnd);
 }
 
-function checkWhole(what: string, value: number, lowest: number, highest: number): void {
+export function checkWhole(what: string, value: number, lowest: number, highest: number): void {
   if (!Number.isInteger(value) || value < lowest || value > highest) {
     throw new InputError(`${what} must be a whole number from ${lowest} to ${highest}, but is ${value}`);
   }
+}
+
+export function checkShare(what: string, share: number): void {
+  if (!(share >= 0 && share <= 1)) throw new InputError(`${what} must be from 0 to 1, but is ${share}`);
 }
