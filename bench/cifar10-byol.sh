@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 DATA=${DATA:-../shared/data/cifar10-12k.tar}
 OUT=${OUT:-runs/cifar10-byol}
-EPOCHS=${EPOCHS:-15}
+EPOCHS=${EPOCHS:-23}
 if [ ! -f "$DATA" ]; then
   echo "skipped: there is no $DATA (12,000 CIFAR-10 images as a tar archive of class folders; DATA names it)"
   exit 0
