@@ -20,6 +20,8 @@ export interface EncoderSpec {
   readonly weightStandardization?: boolean;
   /** Dropout after residual blocks. */
   readonly dropout?: number;
+  /** Residual blocks start as their shortcuts. */
+  readonly zeroInitResidual?: boolean;
   /** Blocks are computed again for the backward pass, which takes time instead of memory; not part of what a model file says. */
   readonly remat?: boolean;
 }

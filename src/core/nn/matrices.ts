@@ -18,13 +18,15 @@ export const frobeniusNorm = (m: Tensor): Tensor => sqrt(maximum(sum(square(m)),
  * above the truth, and at most ln(f) / 2048 of it below (0.3 % for f = 256, where all the others are just under the largest).
  */
 export function operatorNorm(m: Tensor): Tensor {
-  const gram = matmul(m, m, { ta: true });
+  const size = frobeniusNorm(m);
+  const unit = div(m, size);
+  const gram = matmul(unit, unit, { ta: true });
   let power = gram;
   for (let n = 0; n < 10; n++) {
     power = div(power, maximum(trace(power), TINY));
     power = matmul(power, power);
   }
-  return sqrt(maximum(div(sum(mul(power, gram)), maximum(trace(power), TINY)), TINY));
+  return mul(size, sqrt(maximum(div(sum(mul(power, gram)), maximum(trace(power), TINY)), TINY)));
 }
 
 /** (M + M^T) / 2. */

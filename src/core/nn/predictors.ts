@@ -69,6 +69,8 @@ export function visser(sigma: Tensor, iterations: number, eta?: number): Tensor 
  * does comes from finitely many iterations, which leave out directions of little variance.
  */
 export function stiefel(sigma: Tensor, iterations: number): Tensor {
-  const { inverseRoot } = newtonSchulz(matmul(sigma, sigma, { ta: true }), iterations);
+  // Of unit norm first: the fourth powers of the latents that M's norm is made of leave the range of float32 early.
+  const unit = div(sigma, frobeniusNorm(sigma));
+  const { inverseRoot } = newtonSchulz(matmul(unit, unit, { ta: true }), iterations);
   return div(matmul(inverseRoot, sigma, { tb: true }), frobeniusNorm(inverseRoot));
 }

@@ -1,4 +1,5 @@
 import { globalAvgPool, maxPool2d, relu, remat, type Tensor } from '../graph/index.js';
+import { zeros } from './init.js';
 import { conv2d, dropout, plainly } from './layers.js';
 import { normLayer, type NormOptions } from './norm.js';
 import type { Scope } from './scope.js';
@@ -11,6 +12,8 @@ export interface ResNetOptions extends NormOptions {
   readonly width?: number;
   /** Dropout after every residual block. */
   readonly dropout?: number;
+  /** The last batch norm of every residual block has scale 0 at first: each starts as its shortcut (Goyal et al. 2017). */
+  readonly zeroInitResidual?: boolean;
   /** Residual blocks are computed again for the backward pass; see `remat`. */
   readonly remat?: boolean;
 }
@@ -24,19 +27,20 @@ const BLOCKS = { 18: [2, 2, 2, 2], 34: [3, 4, 6, 3], 50: [3, 4, 6, 3] } as const
 export function resnet(scope: Scope, x: Tensor, options: ResNetOptions): Tensor {
   const { depth, stem = 'imagenet', width = 64, weightStandardization } = options;
   const norm = normLayer(options);
+  const lastNorm = options.zeroInitResidual ? normLayer(options, { weightInit: zeros }) : norm;
   const apply = options.remat ? remat : plainly;
   const conv = (s: Scope, y: Tensor, channels: number, kernel: number, stride = 1) =>
     conv2d(s, y, channels, kernel, { stride, padding: (kernel - 1) / 2, weightStandardization });
 
   const basic = (s: Scope, y: Tensor, channels: number, stride: number): Tensor => {
     let z = relu(norm(s.at('bn1'), conv(s.at('conv1'), y, channels, 3, stride)));
-    z = norm(s.at('bn2'), conv(s.at('conv2'), z, channels, 3));
+    z = lastNorm(s.at('bn2'), conv(s.at('conv2'), z, channels, 3));
     return relu(z.add(shortcut(s, y, channels, stride)));
   };
   const bottleneck = (s: Scope, y: Tensor, channels: number, stride: number): Tensor => {
     let z = relu(norm(s.at('bn1'), conv(s.at('conv1'), y, channels, 1)));
     z = relu(norm(s.at('bn2'), conv(s.at('conv2'), z, channels, 3, stride)));
-    z = norm(s.at('bn3'), conv(s.at('conv3'), z, 4 * channels, 1));
+    z = lastNorm(s.at('bn3'), conv(s.at('conv3'), z, 4 * channels, 1));
     return relu(z.add(shortcut(s, y, 4 * channels, stride)));
   };
   const shortcut = (s: Scope, y: Tensor, channels: number, stride: number): Tensor =>

@@ -92,6 +92,16 @@ test("weights start as torchvision's do: N(0, 2 / fan out), scales 1, offsets an
   expect(new Set(numbersOf(state.get('bn1.running_var')!))).toEqual(new Set([1]));
 });
 
+test('with zeroInitResidual the last batch norm of every residual block starts at 0, and no other', () => {
+  for (const [name, last] of [['resnet18', 'bn2'], ['resnet50', 'bn3']] as const) {
+    const state = initialState(traced({ name, width: 8, stem: 'cifar', zeroInitResidual: true }, [1, 3, 16, 16]), 7);
+    const scales = [...state].filter(([key]) => /(bn\d|downsample\.1)\.weight$/.test(key));
+    const atZero = scales.filter(([, value]) => numbersOf(value).every((v) => v === 0)).map(([key]) => key);
+    expect(atZero).toEqual(scales.map(([key]) => key).filter((key) => key.includes('layer') && key.includes(last)));
+    expect(atZero).toHaveLength(name === 'resnet18' ? 8 : 16);
+  }
+});
+
 test('in evaluation an image has the same features in any company', async () => {
   const x = gaussian('x', [4, 3, 16, 16]);
   const spec: EncoderSpec = { name: 'convnet3', width: 8 };

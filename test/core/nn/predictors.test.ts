@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { NdArray } from '../../../src/core/array.js';
-import { grad, type Tensor } from '../../../src/core/graph/index.js';
+import { grad, l2Normalize, type Tensor } from '../../../src/core/graph/index.js';
 import { byolLoss } from '../../../src/core/losses/index.js';
 import {
   CLOSED_FORMS, closedFormPredictor, frobeniusNorm, latentMoments, latentsFor, neumann, stiefel, visser, type ClosedForm,
@@ -117,6 +117,13 @@ describe('ns2, directcopy and directpred', () => {
 
 describe.each(CLOSED_FORMS)('%s', (form) => {
   const predictor = predictorOf(form);
+
+  test('predicts the same directions where it was made of latents a hundred thousand times as small or as large', async () => {
+    const prediction = (by: number) => (a: Tensor, b: Tensor) => l2Normalize(a.matmul(predictor(a.mul(by), b.mul(by))));
+    const [plain, small, large] = await evaluate((a, b) => [1, 1e-5, 1e5].map((by) => prediction(by)(a, b)), [z, target]);
+    expect(relativeError(numbersOf(small!), numbersOf(plain!))).toBeLessThan(1e-5);
+    expect(relativeError(numbersOf(large!), numbersOf(plain!))).toBeLessThan(1e-5);
+  });
 
   test('turns with the latents: Z R and Z\' R give R^T P R, and the same loss', async () => {
     const r = rotation('r', 6);
