@@ -12,7 +12,7 @@ import { looksLikeIdx, readIdxImages } from './idx.js';
 import type { ImageOptions, ImageSet } from './images.js';
 import { extensionOf, isImageName } from './layout.js';
 import { looksLikeStl10, readStl10 } from './stl10.js';
-import { readTar, tarFiles, type TarStream } from './tar.js';
+import { readTar, standardInput, tarFiles, type TarStream } from './tar.js';
 
 type Reader = (path: string, options: ImageOptions) => Promise<ImageSet>;
 
@@ -89,13 +89,6 @@ async function readStream({ name, bytes }: TarStream, options: ImageOptions): Pr
     throw new InputError(`${name} is not a tar archive, the one form in which images are read from a pipe`);
   }
   return readTar([{ name, bytes: all }], options);
-}
-
-function standardInput(): TarStream {
-  if (process.stdin.isTTY) {
-    throw new UsageError('standard input is a terminal; give a path, or pipe a tar archive of images in');
-  }
-  return { name: 'standard input', bytes: process.stdin };
 }
 
 /** The mark of POSIX and GNU tar, at byte 257 of the first header. */

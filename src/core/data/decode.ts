@@ -122,7 +122,11 @@ export function deinterleave(pixels: Uint8Array, channels: number): Uint8Array {
   return out;
 }
 
-async function createDecoder(options: ImageOptions): Promise<(input: Uint8Array | Raster) => Promise<Planes>> {
+/** Decodes one image, or throws. */
+export type Decoder = (input: Uint8Array | Raster) => Promise<Planes>;
+
+/** A decoder to the size and channels that the options ask for; as stored where they name no size. */
+export async function createDecoder(options: Pick<ImageOptions, 'size' | 'fit' | 'channels'>): Promise<Decoder> {
   const { size, fit = 'cover', channels = 3 } = options;
   // sharp loads a native library: only commands that decode images wait for it.
   const { default: sharp } = await import('sharp');
@@ -148,11 +152,11 @@ async function createDecoder(options: ImageOptions): Promise<(input: Uint8Array 
 const WHITE = '#ffffff';
 
 /** The first line of a message, without the path that Node's file errors end with. */
-const reasonOf = (error: unknown): string =>
+export const reasonOf = (error: unknown): string =>
   (error instanceof Error ? error.message : String(error)).split(/\n|, open /)[0];
 
 /** Maps with up to `width` items at work at a time; the results come in the items' order. Leaving early waits for the rest. */
-async function* inOrder<T, R>(
+export async function* inOrder<T, R>(
   items: Iterable<T> | AsyncIterable<T>, width: number, map: (item: T) => Promise<R>,
 ): AsyncGenerator<R> {
   const pending: Promise<R>[] = [];

@@ -49,7 +49,7 @@ async function readFiles(
 }
 
 /** Paths of all files below a folder, relative to it, sorted; hidden ones are left out. */
-async function filesBelow(folder: string): Promise<string[]> {
+export async function filesBelow(folder: string): Promise<string[]> {
   const found: string[] = [];
   // Symbolic links are followed, but not back into a directory that is being listed.
   const walk = async (relative: string, open: readonly string[]): Promise<void> => {

@@ -1,7 +1,7 @@
 import { Readable, pipeline } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { extract } from 'tar-stream';
-import { InputError } from '../errors.js';
+import { InputError, UsageError } from '../errors.js';
 import { explainReadError } from '../files/system-errors.js';
 import { fileBytes, isGzip, peek } from './bytes.js';
 import { decodeImages, type ImageSource } from './decode.js';
@@ -26,6 +26,14 @@ interface Member {
  */
 export const tarFiles = (pattern: string): TarStream[] =>
   expandBraces(pattern).map((name) => ({ name, bytes: fileBytes(name) }));
+
+/** An archive that is piped in; throws UsageError where standard input is a terminal. */
+export function standardInput(): TarStream {
+  if (process.stdin.isTTY) {
+    throw new UsageError('standard input is a terminal; give a path, or pipe a tar archive of images in');
+  }
+  return { name: 'standard input', bytes: process.stdin };
+}
 
 /** Expands ranges in braces, `{000..003}`, with the zeros that the first bound is padded with. */
 export function expandBraces(pattern: string): string[] {
@@ -112,6 +120,13 @@ function writtenLabel(path: string, bytes: Uint8Array, archive: string): string 
     return typeof label === 'string' || typeof label === 'number' ? String(label) : undefined;
   } catch {
     throw new InputError(`${archive}: ${path} is not valid JSON; repair or remove it`);
+  }
+}
+
+/** The images of an archive one by one, without what is written of them beside them. Throws InputError where it is damaged. */
+export async function* imagesOfTar(archive: TarStream): AsyncGenerator<ImageSource> {
+  for await (const { path, bytes } of membersOf(archive)) {
+    if (isImageName(path)) yield { name: path, load: async () => bytes };
   }
 }
 

@@ -1,22 +1,10 @@
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
-import { pack } from 'tar-stream';
 import { describe, expect, it } from 'vitest';
 import { expandBraces, readTar, tarFiles } from '../../../src/core/data/tar.js';
 import { firstPixels, messageOf, png, scratch } from './scratch.js';
-
-type Link = { name: string; type: 'symlink'; linkname: string };
-type Members = readonly (readonly [name: string | Link, bytes: Uint8Array | string])[];
-
-async function tarOf(members: Members): Promise<Buffer> {
-  const archive = pack();
-  for (const [name, bytes] of members) archive.entry(typeof name === 'string' ? { name } : name, Buffer.from(bytes));
-  archive.finalize();
-  const chunks: Buffer[] = [];
-  for await (const chunk of archive) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks);
-}
+import { tarOf } from './tars.js';
 
 const stream = (bytes: Uint8Array, step = 700) => ({
   name: 'set.tar',
