@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
-"""Checks that torchvision's ResNet gives the features that `byo embed` wrote, with the weights of the same model file.
+"""Checks that torchvision's network gives the features that `byo embed` wrote, with the weights of the same model file.
 
     python3 scripts/check-torchvision.py MODEL.st DATA.st FEATURES.st
 
-MODEL.st is a ResNet on colour images with the imagenet stem, as `byo pretrain` writes it; DATA.st the data set and FEATURES.st
-what `byo embed --model MODEL.st DATA.st` made of it. Exits with 1 where a feature differs by more than 1e-4 of the largest.
+MODEL.st is a ResNet or a RegNetY on colour images with the imagenet stem, as `byo pretrain` writes it; DATA.st the data set and
+FEATURES.st what `byo embed --model MODEL.st DATA.st` made of it. Exits with 1 where a feature differs by more than 1e-4 of the largest.
 Needs torch, torchvision and safetensors.
 """
 
+import functools
 import json
+import re
 import sys
 
 import torch
@@ -20,16 +22,17 @@ TOLERANCE = 1e-4
 BATCH = 64
 
 
-def resnet_of(path):
+def network_of(path):
     """torchvision's network with the encoder's weights, and how its images are normalised."""
     with safe_open(path, 'pt') as file:
         meta = json.loads(file.metadata()['byo'])['meta']
     encoder = meta['encoder']
-    if encoder.get('stem') != 'imagenet' or encoder['width'] != 64 or encoder.get('norm', 'batch') != 'batch':
-        sys.exit(f'{path}: torchvision has no such network: {encoder}; use --stem imagenet --width 64 --norm batch')
-    network = getattr(torchvision.models, encoder['name'])()
-    network.fc = torch.nn.Identity()
     weights = {name.removeprefix('encoder.'): tensor for name, tensor in load_file(path).items() if name.startswith('encoder.')}
+    family = regnet if encoder['name'] == 'regnety' else resnet
+    if encoder.get('stem') != 'imagenet' or encoder.get('norm', 'batch') != 'batch':
+        sys.exit(f'{path}: torchvision has no such network: {encoder}; use --stem imagenet --norm batch')
+    network = family(encoder, weights)
+    network.fc = torch.nn.Identity()
     missing, unexpected = network.load_state_dict(weights, strict=False)
     missing = [name for name in missing if not name.endswith('num_batches_tracked')]
     if missing or unexpected:
@@ -38,9 +41,26 @@ def resnet_of(path):
     return network.eval(), lambda images: (images.float() / 255 - mean) / std
 
 
+def resnet(encoder, weights):
+    if encoder['width'] != 64:
+        sys.exit(f'torchvision has no such network: {encoder}; use --width 64')
+    return getattr(torchvision.models, encoder['name'])()
+
+
+def regnet(encoder, weights):
+    """A RegNet of the widths and blocks that the weights have: torchvision's own rounding makes others of a few shapes."""
+    blocks = re.findall(r'trunk_output\.(block\d+)\.block\d+-0\.f\.b\.0\.weight', ' '.join(weights))
+    first = [f'trunk_output.{stage}.{stage}-0.f.b.0.weight' for stage in blocks]
+    params = torchvision.models.regnet.BlockParams(
+        depths=[sum(f'.{stage}-' in name and name.endswith('f.b.0.weight') for name in weights) for stage in blocks],
+        widths=[weights[name].shape[0] for name in first], group_widths=[weights[name].shape[1] for name in first],
+        bottleneck_multipliers=[1.0] * len(blocks), strides=[2] * len(blocks), se_ratio=0.25)
+    return torchvision.models.RegNet(params, norm_layer=functools.partial(torch.nn.BatchNorm2d, eps=1e-5, momentum=0.1))
+
+
 @torch.no_grad()
 def main(model, data, features):
-    network, normalize = resnet_of(model)
+    network, normalize = network_of(model)
     images, expected = load_file(data)['images'], load_file(features)['features']
     actual = torch.cat([network(normalize(batch)) for batch in images.split(BATCH)])
     if actual.shape != expected.shape:

@@ -6,6 +6,8 @@
 transformers {name, heads, feedForward, activation, preNorm, mask, input, parameters, output, cotangent, grads}: tensors as in
              ops.json; `parameters` and `grads` by name, grads.input among them. `mask` adds -1e9 to the scores where it is 1.
 resnets      by name: every tensor's shape by torchvision's name, without the classifier and the counters of batches.
+regnets      the same of torchvision's RegNetY that have the paper's widths, and the number of their parameters; the larger ones
+             are only counted.
 """
 
 import json
@@ -40,10 +42,17 @@ def transformer_case(name, activation, pre_norm, masked):
     }
 
 
-def resnet_shapes(name):
+def shapes(name):
     state = getattr(torchvision.models, name)().state_dict()
     kept = [key for key in state if not key.startswith('fc.') and not key.endswith('num_batches_tracked')]
     return {key: list(state[key].shape) for key in kept}
+
+
+def regnet(name, listed=True):
+    network = getattr(torchvision.models, name)()
+    network.fc = torch.nn.Identity()
+    count = sum(parameter.numel() for parameter in network.parameters())
+    return {'parameters': count, **({'shapes': shapes(name)} if listed else {})}
 
 
 def main():
@@ -52,7 +61,11 @@ def main():
             transformer_case('post-norm with relu', 'relu', False, False),
             transformer_case('pre-norm with gelu and a causal mask', 'gelu', True, True),
         ],
-        'resnets': {name: resnet_shapes(name) for name in ('resnet18', 'resnet34', 'resnet50')},
+        'resnets': {name: shapes(name) for name in ('resnet18', 'resnet34', 'resnet50')},
+        'regnets': {
+            '400mf': regnet('regnet_y_400mf'),
+            **{size: regnet(f'regnet_y_{size.replace(".", "_")}', listed=False) for size in ('1.6gf', '3.2gf', '16gf', '32gf')},
+        },
     }
     pathlib.Path(__file__).with_suffix('.json').write_text(json.dumps(body, separators=(',', ':')) + '\n')
 

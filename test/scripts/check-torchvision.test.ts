@@ -23,6 +23,8 @@ describe.skipIf(!python)('scripts/check-torchvision.py', () => {
       'byo synth images --count 10 --size 32 --classes 2 --test 0 -o set.st',
       `byo pretrain byol --encoder resnet18 --stem imagenet ${heads} --steps 1 --lr 0.5 -q set.st -o model.st`,
       'byo embed --model model.st set.st --batch 4 -q -o features.st',
+      `byo pretrain byol --encoder regnety --regnet toy --stem imagenet ${heads} --steps 1 --lr 0.5 -q set.st -o regnet.st`,
+      'byo embed --model regnet.st set.st --batch 4 -q -o regnet-features.st',
     ]) {
       const { code, stderr } = await shell(line, { cwd: folder });
       expect(code, stderr).toBe(0);
@@ -33,6 +35,12 @@ describe.skipIf(!python)('scripts/check-torchvision.py', () => {
     const { exitCode, stdout, stderr } = await check('model.st', 'features.st');
     expect(exitCode, stderr).toBe(0);
     expect(stdout).toMatch(/^10 images, 512 features: largest difference \d\.\de-\d\d of the largest feature$/);
+  });
+
+  test("torchvision's RegNetY loads an encoder's weights and gives the same features", async () => {
+    const { exitCode, stdout, stderr } = await check('regnet.st', 'regnet-features.st');
+    expect(exitCode, stderr).toBe(0);
+    expect(stdout).toMatch(/^10 images, 64 features: largest difference \d\.\de-\d\d of the largest feature$/);
   });
 
   test('it fails where one feature is off by a thousandth', async () => {

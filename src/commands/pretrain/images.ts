@@ -1,4 +1,4 @@
-import { choice, flag, integer, number, type Values } from '../../cli/options.js';
+import { choice, flag, integer, number, text, type Values } from '../../cli/options.js';
 import { float32, int32, type NdArray } from '../../core/array.js';
 import {
   augment, declarePlan, IMAGENET_STATISTICS, normalize, planInputs, planView, type ViewAugmentation,
@@ -8,7 +8,9 @@ import { batchesOf, isStream, type BatchSource, type TrainingImages } from '../.
 import { UsageError } from '../../core/errors.js';
 import { correct, grad, input, type Tensor } from '../../core/graph/index.js';
 import { crossEntropy } from '../../core/losses/index.js';
-import { encode, ENCODERS, linear, NORMS, STEMS, stepProgram, type EncoderSpec, type Scope, type Variable } from '../../core/nn/index.js';
+import {
+  encode, ENCODERS, linear, NORMS, parseRegNet, STEMS, stepProgram, type EncoderSpec, type Scope, type Variable,
+} from '../../core/nn/index.js';
 import { accumulate, adam, adamw, lamb, larc, lars, sgd, warmupCosine, type Update } from '../../core/optim/index.js';
 import { stream } from '../../core/random.js';
 import { classCount } from '../../core/stats/labels.js';
@@ -20,11 +22,14 @@ export const imageOptions = {
   preset: choice({ choices: ['auto', 'tiny', '32', '96', 'imagenet'], default: 'auto', help: 'values for images of a size; auto goes by the data' }),
   encoder: choice({ choices: ENCODERS, default: 'resnet18', help: 'network whose pooled output is the representation' }),
   width: integer({ default: 64, min: 1, help: "channels of the encoder's first stage" }),
-  stem: choice({ choices: STEMS, default: 'cifar', help: "a ResNet's first layers: imagenet 7x7/2 + pool, cifar 3x3, stl 3x3 + pool" }),
+  regnet: text({ placeholder: 'shape', default: 'toy', help: 'shape of --encoder regnety: toy, 400mf to 256gf, or w0:wa:wm:depth:group' }),
+  stem: choice({ choices: STEMS, default: 'cifar', help: "a ResNet's first layers: imagenet 7x7/2 + pool, cifar 3x3, "
+    + "stl 3x3 + pool; a RegNetY's: cifar 3x3, otherwise 3x3/2" }),
   norm: choice({ choices: NORMS, default: 'batch', help: 'normalisation of the encoder' }),
   headNorm: choice({ choices: NORMS, default: 'batch', help: 'normalisation of projector and predictor' }),
   groups: integer({ default: 16, min: 1, guess: true, help: 'groups of --norm group' }),
   weightStandardization: flag({ help: "standardise the encoder's filters" }),
+  remat: flag({ local: true, help: 'keep no values within the blocks of the encoder: compute them again for the backward pass' }),
   size: integer({ min: 4, help: 'side of the augmented views in pixels; that of the images where left out' }),
   epochs: number({ default: 100, positive: true, help: 'passes over the data' }),
   steps: integer({ min: 1, help: 'steps instead of epochs' }),
@@ -90,6 +95,7 @@ const STATISTICS = {
 export const encoderSpec = (o: ImageOptions): EncoderSpec => ({
   name: o.encoder, width: o.width, norm: o.norm,
   ...(o.encoder.startsWith('resnet') && { stem: o.stem }),
+  ...(o.encoder === 'regnety' && { stem: o.stem, regnet: parseRegNet(o.regnet) }),
   ...(o.norm === 'group' && { groups: o.groups }),
   ...(o.weightStandardization && { weightStandardization: true }),
 });
@@ -125,7 +131,7 @@ export function pretrainImages(data: TrainingImages, o: ImageOptions, seed: numb
       views: views.map(({ name, augmentation, dims }) =>
         normalize(augment(raw, declarePlan(name, augmentation, dims), augmentation), encoder.input)),
       scheduled: Object.fromEntries(schedules.map(([name]) => [name, input(name, [])])),
-      represent: (scope, view) => encode(encoder.encoder, scope.at('encoder'), view),
+      represent: (scope, view) => encode({ ...encoder.encoder, remat: o.remat }, scope.at('encoder'), view),
       learn: (loss, parameters, afterwards) => learn(root, loss, parameters, o, { lr, apply, afterwards }),
     });
     const classNumber = classes?.length ?? classCount(labels ?? []);

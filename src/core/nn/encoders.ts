@@ -1,10 +1,11 @@
 import type { Tensor } from '../graph/index.js';
 import { convnet } from './convnet.js';
 import type { NormKind } from './norm.js';
+import { parseRegNet, regnet, type RegNetShape } from './regnet.js';
 import { resnet } from './resnet.js';
 import type { Scope } from './scope.js';
 
-export const ENCODERS = ['resnet18', 'resnet34', 'resnet50', 'convnet3', 'convnet4'] as const;
+export const ENCODERS = ['resnet18', 'resnet34', 'resnet50', 'convnet3', 'convnet4', 'regnety'] as const;
 export type EncoderName = (typeof ENCODERS)[number];
 export const STEMS = ['imagenet', 'cifar', 'stl'] as const;
 
@@ -13,7 +14,9 @@ export interface EncoderSpec {
   readonly name: EncoderName;
   /** Channels of the first stage. */
   readonly width: number;
-  /** First layers of a ResNet. */
+  /** Widths and blocks of a RegNetY. */
+  readonly regnet?: RegNetShape;
+  /** First layers of a ResNet or RegNetY. */
   readonly stem?: (typeof STEMS)[number];
   readonly norm?: NormKind;
   readonly groups?: number;
@@ -34,5 +37,6 @@ export function encode(spec: EncoderSpec, scope: Scope, images: Tensor): Tensor 
     case 'resnet50': return resnet(scope, images, { ...spec, depth: 50 });
     case 'convnet3': return convnet(scope, images, { ...spec, depth: 3 });
     case 'convnet4': return convnet(scope, images, { ...spec, depth: 4 });
+    case 'regnety': return regnet(scope, images, { ...spec, shape: spec.regnet ?? parseRegNet('toy') });
   }
 }
