@@ -2,12 +2,13 @@ import { defineCommand, type Command } from '../../cli/command.js';
 import { computeOptions, outputOptions, seedOption, trainingOptions } from '../../cli/common.js';
 import type { Context } from '../../cli/context.js';
 import { kebab, text, type OptionTable, type Values } from '../../cli/options.js';
-import { datasetArtifact, imageSetOf, withoutTest } from '../../core/data/dataset.js';
+import { datasetArtifact } from '../../core/data/dataset.js';
 import { parseDevice } from '../../core/engine/index.js';
 import { UsageError } from '../../core/errors.js';
-import { asInput, readArtifact, writeArtifact, type Recipe } from '../../core/files/artifact.js';
-import { checkOutput, nameOf } from '../../core/files/streams.js';
+import { writeArtifact, type Recipe } from '../../core/files/artifact.js';
+import { checkOutput } from '../../core/files/streams.js';
 import { runTraining } from '../training.js';
+import { openData, streamOptions, type DataOptions } from './data.js';
 import type { PretrainMethod, Pretraining } from './method.js';
 
 const shared = {
@@ -15,32 +16,32 @@ const shared = {
   preview: text({ placeholder: 'file', local: true, help: 'write augmented views of the first images as a data set, and do not train' }),
 } as const;
 
-/** `byo pretrain METHOD`: reads a data set, trains, writes a model. */
+/** `byo pretrain METHOD`: reads a data set or a stream, trains, writes a model. */
 export function pretrain<T extends OptionTable>(method: PretrainMethod<T>): Command {
   const { name, summary, description, paper, examples } = method;
   return defineCommand({
     name: `pretrain ${name}`, summary, description, paper, examples,
-    arguments: [{ name: 'data', optional: true, help: 'data set of images; standard input where left out' }],
+    arguments: [{ name: 'data', optional: true, variadic: true,
+      help: 'data set of images, or what --stream reads: shards-{000..123}.tar, a folder; standard input where left out' }],
     options: { ...method.options, ...shared } as OptionTable,
     presets: method.presets,
-    run: (context, [source = '-'], values) => run(method, context, source, values as unknown as Values<T & typeof shared>),
+    run: (context, sources, values) => run(method, context, sources, values as unknown as Values<T & typeof shared>),
   });
 }
 
 async function run<T extends OptionTable>(
-  method: PretrainMethod<T>, context: Context, source: string, given: Values<T & typeof shared>,
+  method: PretrainMethod<T>, context: Context, sources: readonly string[], given: Values<T & typeof shared>,
 ): Promise<void> {
   const common = given as unknown as Values<typeof shared>;
   await checkOutput(common.preview ?? common.output, { force: common.force });
-  const data = await readArtifact(source, { kind: 'dataset' });
-  const images = withoutTest(imageSetOf(data, nameOf(source)));
-  const shape = images.images.shape.slice(1) as [number, number, number];
-  const options = applyPreset(method, context, given, () => method.choosePreset(shape));
-  const pretraining = method.setup(images, options as Values<T>, common.seed);
+  const data = await openData(sources, context, given as DataOptions, common.seed);
+  const options = applyPreset(method, context, given, () => method.choosePreset(data.shape(given as DataOptions)));
+  const pretraining = method.setup(data.images(options as DataOptions, common.seed), options as Values<T>, common.seed);
 
-  const recorded = Object.fromEntries(Object.keys(context.recorded).map((key) => [key, options[key as keyof typeof options]]));
+  const used = Object.keys(context.recorded).filter((key) => (options as DataOptions).stream || !(key in streamOptions));
+  const recorded = Object.fromEntries(used.map((key) => [key, options[key as keyof typeof options]]));
   const recipe: Recipe = {
-    command: context.command, options: recorded, seed: common.seed, version: context.version, inputs: [asInput('data', data, source)],
+    command: context.command, options: recorded, seed: common.seed, version: context.version, inputs: [data.input],
   };
   if (common.preview !== undefined) return writePreview(context, pretraining, common.preview, common, recipe);
   await runTraining(context, pretraining, common, recipe);

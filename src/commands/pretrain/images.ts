@@ -15,6 +15,7 @@ import { accumulate, adam, adamw, lamb, larc, lars, sgd, warmupCosine, type Upda
 import { stream } from '../../core/random.js';
 import { classCount } from '../../core/stats/labels.js';
 import { knnAccuracy, type ImageEncoder, type State } from '../../core/train/index.js';
+import { streamOptions } from './data.js';
 import type { Pretraining } from './method.js';
 
 /** Options of every method that pretrains on images; a method's own come after them. */
@@ -43,6 +44,7 @@ export const imageOptions = {
   warmupSteps: integer({ min: 0, help: 'steps of linear warm-up instead; where left out, a tenth of a run on a stream' }),
   monitor: choice({ choices: ['none', 'linear', 'knn'], default: 'none', help: 'report the accuracy of a linear classifier trained beside the '
     + 'encoder, or of nearest neighbours after every epoch; neither touches the encoder, both need labels' }),
+  ...streamOptions,
 } as const;
 export type ImageOptions = Values<typeof imageOptions>;
 

@@ -81,6 +81,7 @@ export function remaker({ folder, finder, version, terminal, exact, device, thre
   /** A file with the input's bytes: found, or made again. */
   async function obtain(input: RecipeInput): Promise<string> {
     const { role, digest, kind, name, recipe } = input;
+    if (kind === 'stream') return findStream(input);
     const found = known.get(digest) ?? await finder.find(digest, name);
     if (found) {
       known.set(digest, found);
@@ -101,6 +102,19 @@ export function remaker({ folder, finder, version, terminal, exact, device, thre
     }
     known.set(digest, target);
     return target;
+  }
+
+  /** A stream's folder, or the pattern of its files, below the folders that --inputs name. */
+  async function findStream({ digest, name }: RecipeInput): Promise<string> {
+    const { streamFiles } = await import('../../core/data/stream-files.js');
+    const places = name === undefined ? [] : (await finder.sources()).flatMap((source) => [source, join(source, name)]);
+    for (const path of places.filter((place) => basename(place) === name)) {
+      const files = await streamFiles([path], 0).catch(() => undefined);
+      if (files?.recipe.digest === digest) return path;
+    }
+    throw new InputError(name === undefined
+      ? 'it was learnt from a stream on standard input, which nothing keeps, so it cannot be made again'
+      : `it was learnt from a stream (${name}) whose files are not there; give the folder that they are in with --inputs`);
   }
 
   /** Tries the sources that --inputs name until one decodes to the recorded digest. */

@@ -44,6 +44,10 @@ export async function streamFiles(sources: readonly string[], seed: number): Pro
   return ofFiles(sources.length === 1 ? source : `${sources[0]} and ${sources.length - 1} more`, paths, seed);
 }
 
+/** Whether a path is what only a stream reads: a folder, archives, a range of files. */
+export const isStreamSource = async (source: string): Promise<boolean> =>
+  isArchiveName(source) || /\{\d+\.\.\d+\}/.test(source) || await isDirectory(source);
+
 const isDirectory = (path: string): Promise<boolean> => stat(path).then((status) => status.isDirectory(), () => false);
 
 /** The files that a pattern with * and ? in its last part stands for, sorted; the path itself where there is none in it. */
