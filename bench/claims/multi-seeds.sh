@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Does a slower target help beyond the noise of seeds and of test images? Two values of BYOL's --tau, SEEDS seeds of each, on
-# photographs; the Multi-Bootstrap over seeds and test images, halfway and at the end. MultiBERTs (Sellam et al. 2022) in small.
+# photographs of 16x16; the Multi-Bootstrap over seeds and test images, halfway and at the end. MultiBERTs (Sellam et al. 2022) in small.
 set -euo pipefail
 shopt -s extglob
 cd "$(dirname "$0")/../.."
@@ -16,7 +16,7 @@ fi
 byo() { node bin/byo.js "$@"; }
 export -f byo
 mkdir -p "$OUT"
-[ -f "$OUT/data.st" ] || byo convert "$DATA" --limit "$LIMIT" -o "$OUT/data.st" --quiet
+[ -f "$OUT/data.st" ] || byo convert "$DATA" --limit "$LIMIT" --size 16 -o "$OUT/data.st" --quiet
 byo sweep --seeds "$SEEDS" --grid 'tau=0.9,0.99' --out "$OUT/models" -- \
   pretrain byol "$OUT/data.st" --preset tiny --encoder convnet3 --width 16 --batch 64 --steps "$STEPS" --keep-every $((STEPS / 2)) >/dev/null
 
