@@ -5,7 +5,7 @@ import { DEVICES } from '../core/engine/device.js';
 export const globalOptions = {
   quiet: flag({ short: 'q', local: true, help: 'print errors only' }),
   verbose: flag({ short: 'v', local: true, help: 'print more about what is being done' }),
-  progress: flag({ default: true, local: true, help: 'show progress on standard error' }),
+  progress: flag({ default: true, local: true, help: 'no progress on standard error' }),
   color: choice({ choices: ['auto', 'always', 'never'], default: 'auto', local: true, help: 'colour of messages (NO_COLOR is honoured)' }),
   config: text({ placeholder: 'file', local: true, help: 'YAML file with values of options, one `name: value` a line' }),
   debug: flag({ local: true, help: 'print stack traces of errors' }),
