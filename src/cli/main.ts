@@ -41,7 +41,7 @@ async function dispatch(argv: readonly string[]): Promise<number> {
     process.stdout.write(`${version()}\n`);
     return EXIT.ok;
   }
-  const [{ overview }, { registry }] = await Promise.all([import('./help.js'), import('./registry.js')]);
+  const [{ overview }, { registry }] = await Promise.all([import('./overview.js'), import('./registry.js')]);
   if (first === undefined || first === '--help' || first === '-h') {
     (first ? process.stdout : process.stderr).write(`${overview(registry)}\n`);
     return first ? EXIT.ok : EXIT.usage;
