@@ -14,6 +14,8 @@ export interface Entry {
 export const registry: readonly Entry[] = [
   { name: 'pretrain byol', group: 'Learn', summary: 'learn an image encoder without labels (BYOL)',
     load: async () => (await import('../commands/pretrain/command.js')).pretrain((await import('../commands/pretrain/byol.js')).byol) },
+  { name: 'pretrain simsiam', group: 'Learn', summary: 'learn an image encoder without labels or a slow copy (SimSiam)',
+    load: async () => (await import('../commands/pretrain/command.js')).pretrain((await import('../commands/pretrain/simsiam.js')).simsiam) },
   { name: 'embed', group: 'Measure', summary: 'features of a model for a data set',
     load: async () => (await import('../commands/embed.js')).embed },
   { name: 'probe linear', group: 'Measure', summary: 'linear classification of features',

@@ -3,7 +3,7 @@ import { defineCommand } from '../../cli/command.js';
 import { seedOption } from '../../cli/common.js';
 import { choice, integer } from '../../cli/options.js';
 import { ndarray, type NdArray } from '../../core/array.js';
-import { augment, BYOL_VIEWS, declarePlan, planInputs, planView, SIMSIAM_VIEWS, STL_PAPER_VIEWS } from '../../core/data/augment/index.js';
+import { augment, declarePlan, planInputs, planView, VIEW_PAIRS } from '../../core/data/augment/index.js';
 import { gatherImages } from '../../core/data/batches.js';
 import { imageSetOf } from '../../core/data/dataset.js';
 import { compile } from '../../core/engine/index.js';
@@ -14,8 +14,6 @@ import { stepProgram } from '../../core/nn/index.js';
 import { imageGrid, type GridRow } from '../../core/plot/grid.js';
 import { stream } from '../../core/random.js';
 import { checkPicture, plotOptions, writePicture } from './common.js';
-
-const PAIRS = { byol: BYOL_VIEWS, simsiam: SIMSIAM_VIEWS, stl: STL_PAPER_VIEWS } as const;
 
 const options = {
   augmentation: choice({ choices: ['byol', 'simsiam', 'stl'], default: 'byol', help: 'whose two distributions of views' }),
@@ -36,7 +34,7 @@ export const views = defineCommand({
     const [total, channels, height, width] = images.shape as [number, number, number, number];
     const count = Math.min(o.count, total);
     const chosen = Array.from({ length: count }, (_, i) => Math.floor((i * total) / count));
-    const pair = PAIRS[o.augmentation];
+    const pair = VIEW_PAIRS[o.augmentation];
     const size = Math.min(height, width);
     const dims = { batch: count, channels, height, width, size };
     const program = stepProgram('views', () => {

@@ -6,7 +6,7 @@ import {
 import { augmentedImages } from '../../core/data/augment/preview.js';
 import { batchesOf, isStream, type BatchSource, type TrainingImages } from '../../core/data/source.js';
 import { UsageError } from '../../core/errors.js';
-import { correct, grad, input, type Tensor } from '../../core/graph/index.js';
+import { correct, grad, input, type Operand, type Tensor } from '../../core/graph/index.js';
 import { crossEntropy } from '../../core/losses/index.js';
 import {
   encode, ENCODERS, linear, NORMS, parseRegNet, STEMS, stepProgram, type EncoderSpec, type Scope, type Variable,
@@ -59,10 +59,19 @@ export interface ImageMethod {
   readonly name: string;
   /** The views of every image that a step sees; `size` is --size where left out. */
   readonly views: readonly { readonly augmentation: ViewAugmentation; readonly size?: number }[];
-  /** Scalars besides the learning rate that change with the updates: from an update's number and the number of updates. */
-  readonly schedules?: Readonly<Record<string, (update: number, updates: number) => number>>;
+  /**
+   * Scalars besides the learning rate that change with the updates: from an update's number, the number of updates, and the
+   * epochs done before it (undefined on a stream, which has none).
+   */
+  readonly schedules?: Readonly<Record<string, (update: number, updates: number, epochs?: number) => number>>;
   /** The learning rate at the end, as a share of its peak; 0 where left out. */
   readonly finalLr?: number;
+  /** Parameters whose learning rate is the peak throughout; none where left out. */
+  readonly constantLr?: (parameter: Variable) => boolean;
+  /** What the method settles about the encoder besides the options. */
+  readonly encoder?: Partial<EncoderSpec>;
+  /** What the model file says of the method besides its name. */
+  readonly meta?: Readonly<Record<string, unknown>>;
   /** What a step needs of its examples besides their images, by the names of the inputs that the step declares. */
   readonly feeds?: (examples: Int32Array) => Record<string, NdArray>;
   /** Describes one step, from views to updates. */
@@ -115,7 +124,9 @@ export function pretrainImages(data: TrainingImages, o: ImageOptions, seed: numb
   const steps = o.steps ?? (stepsPerEpoch && Math.max(1, Math.round(o.epochs * stepsPerEpoch)));
   if (!steps) throw new UsageError('a stream of images has no epochs; say with --steps how long to train');
   const size = o.size ?? Math.min(height, width);
-  const encoder: ImageEncoder = { encoder: encoderSpec(o), input: { channels, size, ...STATISTICS[channels as 1 | 3] } };
+  const encoder: ImageEncoder = {
+    encoder: { ...encoderSpec(o), ...method.encoder }, input: { channels, size, ...STATISTICS[channels as 1 | 3] },
+  };
   if (o.monitor !== 'none' && !labels) {
     const lacks = set ? 'the data set has none; leave it out or convert with labels' : 'a stream has none; leave it out';
     throw new UsageError(`--monitor ${o.monitor} needs labels, but ${lacks}`);
@@ -125,6 +136,7 @@ export function pretrainImages(data: TrainingImages, o: ImageOptions, seed: numb
     name: `view${i + 1}`, augmentation, dims: { batch: o.batch, channels, height, width, size: view.size ?? size },
   }));
   const schedules = Object.entries(method.schedules ?? {});
+  const peak = (o.lr * o.batch * o.accumulate) / 256;
   const program = stepProgram(method.name, (root) => {
     const raw = input('images', [o.batch, channels, height, width]);
     const [lr, apply] = [input('lr', []), input('apply', [])];
@@ -134,7 +146,8 @@ export function pretrainImages(data: TrainingImages, o: ImageOptions, seed: numb
         normalize(augment(raw, declarePlan(name, augmentation, dims), augmentation), encoder.input)),
       scheduled: Object.fromEntries(schedules.map(([name]) => [name, input(name, [])])),
       represent: (scope, view) => encode({ ...encoder.encoder, remat: o.remat }, scope.at('encoder'), view),
-      learn: (loss, parameters, afterwards) => learn(root, loss, parameters, o, { lr, apply, afterwards }),
+      learn: (loss, parameters, afterwards) =>
+        learn(root, loss, parameters, o, { lr, peak, constantLr: method.constantLr, apply, afterwards }),
     });
     const classNumber = classes?.length ?? classCount(labels ?? []);
     const monitor = o.monitor === 'linear' ? monitorLinear(root.at('monitor'), representation, classNumber) : {};
@@ -143,7 +156,6 @@ export function pretrainImages(data: TrainingImages, o: ImageOptions, seed: numb
 
   const updates = Math.ceil(steps / o.accumulate);
   const warmup = warmupUpdates(o, updates, stepsPerEpoch);
-  const peak = (o.lr * o.batch * o.accumulate) / 256;
   const final = peak * (method.finalLr ?? 0);
   const randomOf = (view: string, step: number) => stream(seed, `augment ${view}`, step);
   return {
@@ -153,6 +165,7 @@ export function pretrainImages(data: TrainingImages, o: ImageOptions, seed: numb
       if (!batch) return undefined;
       const { images, examples } = batch;
       const update = Math.floor(k / o.accumulate);
+      const epochs = stepsPerEpoch && (update * o.accumulate) / stepsPerEpoch;
       const plans = views.map(({ name, augmentation, dims }) =>
         planInputs(name, planView(augmentation, dims, randomOf(name, k))));
       return {
@@ -160,12 +173,14 @@ export function pretrainImages(data: TrainingImages, o: ImageOptions, seed: numb
         ...Object.assign({}, ...plans),
         ...(examples && method.feeds?.(examples)),
         lr: float32([], [warmupCosine(update, { peak, steps: updates, warmup, final })]),
-        ...Object.fromEntries(schedules.map(([name, at]) => [name, float32([], [at(update, updates)])])),
+        ...Object.fromEntries(schedules.map(([name, at]) => [name, float32([], [at(update, updates, epochs)])])),
         apply: float32([], [(k + 1) % o.accumulate === 0 ? 1 : 0]),
         ...(o.monitor === 'linear' && { labels: int32([o.batch], Int32Array.from(examples!, (i) => labels![i]!)) }),
       };
     },
-    model: (state) => ({ meta: { method: method.name, ...encoder, ...(classes && { classes }) }, tensors: networks(state) }),
+    model: (state) => ({
+      meta: { method: method.name, ...method.meta, ...encoder, ...(classes && { classes }) }, tensors: networks(state),
+    }),
     ...(o.monitor === 'knn' && set && { monitor: (state, compute) => knnAccuracy(encoder, networks(state), set, compute) }),
     preview: async (compute) => {
       const first = await source.first(PREVIEWED);
@@ -187,18 +202,23 @@ const PREVIEWED = 32;
 
 interface Learning {
   readonly lr: Tensor;
+  readonly peak: number;
+  readonly constantLr?: ImageMethod['constantLr'];
   /** 1 on steps that update, 0 on those that only accumulate. */
   readonly apply: Tensor;
   readonly afterwards?: () => void;
 }
 
 function learn(
-  root: Scope, loss: Tensor, parameters: readonly Variable[], o: ImageOptions, { lr, apply, afterwards }: Learning,
+  root: Scope, loss: Tensor, parameters: readonly Variable[], o: ImageOptions,
+  { lr, peak, constantLr = () => false, apply, afterwards }: Learning,
 ): void {
   const gradients = grad(loss, parameters.map(({ tensor }) => tensor));
   const optimizer = root.at('optimizer');
   const update = (updates: readonly Update[]) => {
-    optimize(optimizer, updates, o, lr);
+    optimize(optimizer, updates.filter(([parameter]) => !constantLr(parameter)), o, lr);
+    const constant = updates.filter(([parameter]) => constantLr(parameter));
+    if (constant.length > 0) optimize(optimizer.at('constant'), constant, o, peak);
     afterwards?.();
   };
   const updates = parameters.map((p, i): Update => [p, gradients[i]!]);
@@ -208,7 +228,7 @@ function learn(
   accumulate(optimizer, updates, { every: o.accumulate, apply }, update, () => root.variables.filter((v) => !moved.has(v)));
 }
 
-function optimize(scope: Scope, updates: readonly Update[], o: ImageOptions, lr: Tensor): void {
+function optimize(scope: Scope, updates: readonly Update[], o: ImageOptions, lr: Operand): void {
   const { momentum, weightDecay } = o;
   switch (o.optimizer) {
     case 'lars': return lars(scope, updates, { lr, momentum, weightDecay });

@@ -75,6 +75,9 @@ const STL_PAPER_VIEW: ViewAugmentation = { ...SIMSIAM_VIEW, crop: undefined, blu
 /** Those of the code of Garg & Jain 2022 on STL-10: flip, colour jitter and grey; no crop, blur or solarisation. */
 export const STL_PAPER_VIEWS: readonly [ViewAugmentation, ViewAugmentation] = [STL_PAPER_VIEW, STL_PAPER_VIEW];
 
+/** The two distributions of each paper by the name of its option. */
+export const VIEW_PAIRS = { byol: BYOL_VIEWS, simsiam: SIMSIAM_VIEWS, stl: STL_PAPER_VIEWS } as const;
+
 /** Random crop and flip: what linear probes are trained with. */
 export const WEAK: ViewAugmentation = {
   ...BYOL_VIEW, jitter: NO_JITTER, grayscale: 0, blur: NO_BLUR, solarize: NO_SOLARIZE,
