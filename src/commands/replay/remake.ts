@@ -120,8 +120,13 @@ export function remaker({ folder, finder, version, terminal, exact, device, thre
   /** Tries the sources that --inputs name until one decodes to the recorded digest. */
   async function remakeFromSource(recipe: Recipe, input: RecipeInput, target: string): Promise<void> {
     const sources = await finder.sources();
+    const others: PlacedInput[] = [];
+    for (const other of recipe.inputs.filter((one) => one !== input)) {
+      const path = await obtain(other);
+      others.push({ role: other.role, path: other.name === undefined ? path : await called(other.name, path) });
+    }
     for (const path of sources) {
-      const { code } = await run(recipe, [{ role: input.role, path }], target, { trial: true });
+      const { code } = await run(recipe, [{ role: input.role, path }, ...others], target, { trial: true });
       if (code !== 0) continue;
       const made = (await readArtifact(target)).recipe?.inputs[0]?.digest;
       if (made === input.digest) return terminal.detail(`${input.role} are ${path}`);

@@ -45,7 +45,8 @@ async function readFiles(
   const chosen = limited(paths.length, known, options.limit);
   const sources = chosen.map((i) => ({ name: paths[i], load: () => readFile(resolve(base, paths[i])) }));
   const { images, kept, skipped } = await decodeImages(sources, where, options, sources.length);
-  return { images, ...labelsAt(known, kept.map((position) => chosen[position]), options), skipped };
+  const indices = kept.map((position) => chosen[position]);
+  return { images, ...labelsAt(known, indices, options), names: indices.map((i) => paths[i]), skipped };
 }
 
 /** Paths of all files below a folder, relative to it, sorted; hidden ones are left out. */

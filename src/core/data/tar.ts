@@ -75,7 +75,8 @@ export async function readTar(archives: readonly TarStream[], options: ImageOpti
   const known = labelsOf(members, where, options);
   const read = labelsAt(known, decoded.kept, options);
   const chosen = limited(decoded.kept.length, read, options.limit);
-  return { images: imagesAt(decoded.images, chosen), ...labelsAt(read, chosen, options), skipped: decoded.skipped };
+  const names = chosen.map((i) => members[decoded.kept[i]].path);
+  return { images: imagesAt(decoded.images, chosen), ...labelsAt(read, chosen, options), names, skipped: decoded.skipped };
 }
 
 function labelsOf(members: readonly Member[], where: string, options: ImageOptions): ImageLabels {

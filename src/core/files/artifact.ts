@@ -129,15 +129,15 @@ export function digestOf(bytes: Uint8Array | Iterable<Uint8Array>): string {
   return `sha256:${hash.digest('hex')}`;
 }
 
-/**
- * An artifact as an input in a recipe. Of a path in `name` only the base name is kept; nothing of `-` or of a
- * descriptor (`/dev/fd/63`), whose number differs from run to run.
- */
+/** An artifact as an input in a recipe, with what `recordedName` keeps of the path in `name`. */
 export function asInput(role: string, artifact: Artifact, name = '-'): RecipeInput {
   const { kind, recipe, digest = digestOf(encodeArtifact(artifact)) } = artifact;
-  const named = name !== '-' && !/^\/(dev|proc)\//.test(name);
-  return { role, digest, kind, ...(recipe && { recipe }), ...(named && { name: basename(name) }) };
+  return { role, digest, kind, ...(recipe && { recipe }), ...recordedName(name) };
 }
+
+/** What a recipe keeps of a path: its base name; nothing of `-` or of a descriptor, whose number differs from run to run. */
+export const recordedName = (path: string): { name?: string } =>
+  (path === '-' || /^\/(dev|proc)\//.test(path) ? {} : { name: basename(path) });
 
 function checkKind(kind: string, source: string, expected: Expected): void {
   const wanted = [expected.kind ?? []].flat();
