@@ -1,5 +1,5 @@
 # byo: make demo shows it, make test checks it. Everything is installed from the npm registry.
-.PHONY: demo test test-long bench lint check build clean
+.PHONY: demo test test-long bench claims lint check build clean
 
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 VITEST := vitest run
@@ -28,6 +28,10 @@ test-long: build
 bench: build
 	tsc -p tsconfig.bench.json
 	node .build/bench/run.js
+
+# Each takes minutes; `bash bench/claims/NAME.sh` runs one of them.
+claims: build
+	for script in bench/claims/[a-z]*.sh; do echo "== $$script"; bash "$$script"; done
 
 lint: node_modules/.installed
 	eslint .
