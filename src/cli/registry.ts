@@ -16,6 +16,8 @@ export const registry: readonly Entry[] = [
     load: async () => (await import('../commands/pretrain/command.js')).pretrain((await import('../commands/pretrain/byol.js')).byol) },
   { name: 'pretrain simsiam', group: 'Learn', summary: 'learn an image encoder without labels or a slow copy (SimSiam)',
     load: async () => (await import('../commands/pretrain/command.js')).pretrain((await import('../commands/pretrain/simsiam.js')).simsiam) },
+  { name: 'pretrain swav', group: 'Learn', summary: 'learn an image encoder without labels by clustering (SwAV, SEER)',
+    load: async () => (await import('../commands/pretrain/command.js')).pretrain((await import('../commands/pretrain/swav.js')).swav) },
   { name: 'embed', group: 'Measure', summary: 'features of a model for a data set',
     load: async () => (await import('../commands/embed.js')).embed },
   { name: 'probe linear', group: 'Measure', summary: 'linear classification of features',

@@ -2,6 +2,7 @@ import { defineCommand, type Command } from '../../cli/command.js';
 import { computeOptions, outputOptions, seedOption, trainingOptions } from '../../cli/common.js';
 import type { Context } from '../../cli/context.js';
 import { kebab, text, type OptionTable, type Values } from '../../cli/options.js';
+import { framed } from '../../core/data/augment/preview.js';
 import { datasetArtifact } from '../../core/data/dataset.js';
 import { parseDevice } from '../../core/engine/index.js';
 import { UsageError } from '../../core/errors.js';
@@ -47,12 +48,13 @@ async function run<T extends OptionTable>(
   await runTraining(context, pretraining, common, recipe);
 }
 
-/** Views beside each other: image i of every view under class `view1`, `view2`, … */
+/** Views beside each other: image i of every view under class `view1`, `view2`, …; smaller ones in a black frame. */
 async function writePreview(
   { terminal }: Context, pretraining: Pretraining, target: string, o: Values<typeof shared>, recipe: Recipe,
 ): Promise<void> {
-  const views = await pretraining.preview?.({ device: parseDevice(o.device), threads: o.threads });
-  if (!views) throw new UsageError(`${recipe.command} has no views to preview`);
+  const drawn = await pretraining.preview?.({ device: parseDevice(o.device), threads: o.threads });
+  if (!drawn) throw new UsageError(`${recipe.command} has no views to preview`);
+  const views = drawn.map((view) => framed(view, Math.max(...drawn.map(({ shape }) => shape[2]!))));
   const [count, ...shape] = views[0]!.shape as [number, ...number[]];
   const pixels = views[0]!.data.length;
   const data = new Uint8Array(views.length * pixels);

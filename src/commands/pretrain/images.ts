@@ -46,7 +46,8 @@ export const imageOptions = {
     + 'encoder, or of nearest neighbours after every epoch; neither touches the encoder, both need labels' }),
   ...streamOptions,
 } as const;
-export type ImageOptions = Values<typeof imageOptions>;
+/** Their values; methods have presets of their own. */
+export type ImageOptions = Omit<Values<typeof imageOptions>, 'preset'>;
 
 /** The preset for images of a size. */
 export function presetBySize([, height, width]: BatchSource['shape']): '32' | '96' | 'imagenet' {
@@ -250,8 +251,8 @@ function monitorLinear(scope: Scope, y: Tensor, classes: number): Record<string,
   return { monitorAccuracy: correct(scores, labels).mean() };
 }
 
-/** What a model file keeps: all networks, those of `online` under their own names; no optimiser and no monitor. */
+/** What a model file keeps: all networks, those of `online` under their own names; no optimiser, monitor or queue. */
 function networks(state: State): State {
-  const kept = [...state].filter(([name]) => !name.startsWith('optimizer.') && !name.startsWith('monitor.'));
+  const kept = [...state].filter(([name]) => !/^(optimizer|monitor|queue)\./.test(name));
   return new Map(kept.map(([name, value]) => [name.replace(/^online\./, ''), value]));
 }

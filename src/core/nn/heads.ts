@@ -34,3 +34,20 @@ export function simsiamPredictor(scope: Scope, x: Tensor, { hidden, out, ...norm
   const h = relu(normLayer(norm)(scope.at(1), linear(scope.at(0), x, hidden, { bias: false })));
   return linear(scope.at(3), h, out);
 }
+
+export interface MlpOptions extends NormOptions {
+  /** Units of every layer. */
+  readonly sizes: readonly number[];
+}
+
+/**
+ * Linear layers with normalisation and ReLU between them, [B, in] -> [B, last of sizes]: SwAV's projector. Names are those of a
+ * torch.nn.Sequential with normalisation: `0`, `1`, `3`, `4`, `6`, …
+ */
+export function mlp(scope: Scope, x: Tensor, { sizes, ...norm }: MlpOptions): Tensor {
+  const normalize = normLayer(norm);
+  return sizes.reduce((y, units, i) => {
+    const h = linear(scope.at(3 * i), y, units);
+    return i === sizes.length - 1 ? h : relu(normalize(scope.at(3 * i + 1), h));
+  }, x);
+}

@@ -27,3 +27,14 @@ export const kaimingNormal: Initializer = (shape, random) => normal(Math.sqrt(2 
 /** U(+-sqrt(6/(fan_in + fan_out))) (Glorot & Bengio 2010). */
 export const xavierUniform: Initializer = (shape, random) =>
   uniform(Math.sqrt(6 / (fanIn(shape) + fanOut(shape))))(shape, random);
+/** Rows of length 1 in directions drawn evenly. */
+export const unitRows: Initializer = (shape, random) => {
+  const rows = random.normal(sizeOf(shape));
+  const width = shape.at(-1)!;
+  for (let start = 0; start < rows.length; start += width) {
+    const row = rows.subarray(start, start + width);
+    const length = Math.hypot(...row);
+    row.forEach((v, i) => { row[i] = v / length; });
+  }
+  return rows;
+};

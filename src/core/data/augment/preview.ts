@@ -25,3 +25,16 @@ export async function augmentedImages(
     executable.dispose();
   }
 }
+
+/** Images [N, C, h, w] in the middle of black ones [N, C, size, size]; those that are as large stay as they are. */
+export function framed(images: NdArray<Uint8Array>, size: number): NdArray<Uint8Array> {
+  const [count, channels, height, width] = images.shape as [number, number, number, number];
+  if (height === size && width === size) return images;
+  const out = new Uint8Array(count * channels * size * size);
+  const [top, left] = [size - height, size - width].map((rest) => Math.floor(rest / 2)) as [number, number];
+  for (let row = 0; row < count * channels * height; row++) {
+    const [plane, y] = [Math.floor(row / height), row % height];
+    out.set(images.data.subarray(row * width, (row + 1) * width), (plane * size + top + y) * size + left);
+  }
+  return ndarray('uint8', [count, channels, size, size], out);
+}

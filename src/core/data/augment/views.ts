@@ -70,6 +70,13 @@ const SIMSIAM_VIEW: ViewAugmentation = {
 /** SimSiam's (Chen & He 2021): one distribution for both views. */
 export const SIMSIAM_VIEWS: readonly [ViewAugmentation, ViewAugmentation] = [SIMSIAM_VIEW, SIMSIAM_VIEW];
 
+/** SwAV's (Caron et al. 2020), for all of its crops: SimCLR's colours at full strength. */
+export const SWAV_VIEW: ViewAugmentation = {
+  ...SIMSIAM_VIEW,
+  crop: { scale: [0.14, 1], ratio: CROP_RATIO },
+  jitter: { probability: 0.8, brightness: 0.8, contrast: 0.8, saturation: 0.8, hue: 0.2 },
+};
+
 const STL_PAPER_VIEW: ViewAugmentation = { ...SIMSIAM_VIEW, crop: undefined, blur: NO_BLUR };
 
 /** Those of the code of Garg & Jain 2022 on STL-10: flip, colour jitter and grey; no crop, blur or solarisation. */
