@@ -3,9 +3,9 @@
 
     python3 scripts/check-torchvision.py MODEL.st DATA.st FEATURES.st
 
-MODEL.st is a ResNet or a RegNetY on colour images with the imagenet stem, as `byo pretrain` writes it; DATA.st the data set and
-FEATURES.st what `byo embed --model MODEL.st DATA.st` made of it. Exits with 1 where a feature differs by more than 1e-4 of the largest.
-Needs torch, torchvision and safetensors.
+MODEL.st is a ResNet, a RegNetY or an EfficientNet on colour images with the imagenet stem, as `byo pretrain` writes it; DATA.st
+the data set and FEATURES.st what `byo embed --model MODEL.st DATA.st` made of it. Exits with 1 where a feature differs by more
+than 1e-4 of the largest. Needs torch, torchvision and safetensors.
 """
 
 import functools
@@ -28,7 +28,7 @@ def network_of(path):
         meta = json.loads(file.metadata()['byo'])['meta']
     encoder = meta['encoder']
     weights = {name.removeprefix('encoder.'): tensor for name, tensor in load_file(path).items() if name.startswith('encoder.')}
-    family = regnet if encoder['name'] == 'regnety' else resnet
+    family = {'regnety': regnet, 'efficientnet_b0': efficientnet}.get(encoder['name'], resnet)
     if encoder.get('stem') != 'imagenet' or encoder.get('norm', 'batch') != 'batch':
         sys.exit(f'{path}: torchvision has no such network: {encoder}; use --stem imagenet --norm batch')
     network = family(encoder, weights)
@@ -45,6 +45,12 @@ def resnet(encoder, weights):
     if encoder['width'] != 64:
         sys.exit(f'torchvision has no such network: {encoder}; use --width 64')
     return getattr(torchvision.models, encoder['name'])()
+
+
+def efficientnet(encoder, weights):
+    network = torchvision.models.efficientnet_b0()
+    network.classifier = torch.nn.Identity()
+    return network
 
 
 def regnet(encoder, weights):

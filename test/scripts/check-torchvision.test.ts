@@ -25,6 +25,8 @@ describe.skipIf(!python)('scripts/check-torchvision.py', () => {
       'byo embed --model model.st set.st --batch 4 -q -o features.st',
       `byo pretrain byol --encoder regnety --regnet toy --stem imagenet ${heads} --steps 1 --lr 0.5 -q set.st -o regnet.st`,
       'byo embed --model regnet.st set.st --batch 4 -q -o regnet-features.st',
+      `byo pretrain byol --encoder efficientnet_b0 --stem imagenet ${heads} --steps 1 --lr 0.5 -q set.st -o efficientnet.st`,
+      'byo embed --model efficientnet.st set.st --batch 4 -q -o efficientnet-features.st',
     ]) {
       const { code, stderr } = await shell(line, { cwd: folder });
       expect(code, stderr).toBe(0);
@@ -41,6 +43,12 @@ describe.skipIf(!python)('scripts/check-torchvision.py', () => {
     const { exitCode, stdout, stderr } = await check('regnet.st', 'regnet-features.st');
     expect(exitCode, stderr).toBe(0);
     expect(stdout).toMatch(/^10 images, 64 features: largest difference \d\.\de-\d\d of the largest feature$/);
+  });
+
+  test("torchvision's EfficientNet-B0 loads an encoder's weights and gives the same features", async () => {
+    const { exitCode, stdout, stderr } = await check('efficientnet.st', 'efficientnet-features.st');
+    expect(exitCode, stderr).toBe(0);
+    expect(stdout).toMatch(/^10 images, 1280 features: largest difference \d\.\de-\d\d of the largest feature$/);
   });
 
   test('it fails where one feature is off by a thousandth', async () => {

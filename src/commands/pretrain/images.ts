@@ -25,7 +25,7 @@ export const imageOptions = {
   width: integer({ default: 64, min: 1, help: "channels of the encoder's first stage" }),
   regnet: text({ placeholder: 'shape', default: 'toy', help: 'shape of --encoder regnety: toy, 400mf to 256gf, or w0:wa:wm:depth:group' }),
   stem: choice({ choices: STEMS, default: 'cifar', help: "a ResNet's first layers: imagenet 7x7/2 + pool, cifar 3x3, "
-    + "stl 3x3 + pool; a RegNetY's: cifar 3x3, otherwise 3x3/2" }),
+    + "stl 3x3 + pool; a RegNetY's or EfficientNet's: cifar 3x3, otherwise 3x3/2" }),
   norm: choice({ choices: NORMS, default: 'batch', help: 'normalisation of the encoder' }),
   headNorm: choice({ choices: NORMS, default: 'batch', help: 'normalisation of projector and predictor' }),
   groups: integer({ default: 16, min: 1, guess: true, help: 'groups of --norm group' }),
@@ -107,6 +107,7 @@ const STATISTICS = {
 export const encoderSpec = (o: ImageOptions): EncoderSpec => ({
   name: o.encoder, width: o.width, norm: o.norm,
   ...(o.encoder.startsWith('resnet') && { stem: o.stem }),
+  ...(o.encoder === 'efficientnet_b0' && { stem: o.stem }),
   ...(o.encoder === 'regnety' && { stem: o.stem, regnet: parseRegNet(o.regnet) }),
   ...(o.norm === 'group' && { groups: o.groups }),
   ...(o.weightStandardization && { weightStandardization: true }),

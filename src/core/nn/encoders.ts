@@ -1,22 +1,23 @@
 import type { Tensor } from '../graph/index.js';
 import { convnet } from './convnet.js';
+import { efficientnet } from './efficientnet.js';
 import type { NormKind } from './norm.js';
 import { parseRegNet, regnet, type RegNetShape } from './regnet.js';
 import { resnet } from './resnet.js';
 import type { Scope } from './scope.js';
 
-export const ENCODERS = ['resnet18', 'resnet34', 'resnet50', 'convnet3', 'convnet4', 'regnety'] as const;
+export const ENCODERS = ['resnet18', 'resnet34', 'resnet50', 'convnet3', 'convnet4', 'regnety', 'efficientnet_b0'] as const;
 export type EncoderName = (typeof ENCODERS)[number];
 export const STEMS = ['imagenet', 'cifar', 'stl'] as const;
 
 /** All that is needed to build an encoder again; stored with every model. */
 export interface EncoderSpec {
   readonly name: EncoderName;
-  /** Channels of the first stage. */
+  /** Channels of the first stage; an EfficientNet has its own. */
   readonly width: number;
   /** Widths and blocks of a RegNetY. */
   readonly regnet?: RegNetShape;
-  /** First layers of a ResNet or RegNetY. */
+  /** First layers of a ResNet, RegNetY or EfficientNet. */
   readonly stem?: (typeof STEMS)[number];
   readonly norm?: NormKind;
   readonly groups?: number;
@@ -37,6 +38,7 @@ export function encode(spec: EncoderSpec, scope: Scope, images: Tensor): Tensor 
     case 'resnet50': return resnet(scope, images, { ...spec, depth: 50 });
     case 'convnet3': return convnet(scope, images, { ...spec, depth: 3 });
     case 'convnet4': return convnet(scope, images, { ...spec, depth: 4 });
+    case 'efficientnet_b0': return efficientnet(scope, images, spec);
     case 'regnety': return regnet(scope, images, { ...spec, shape: spec.regnet ?? parseRegNet('toy') });
   }
 }

@@ -7,6 +7,7 @@ export * from './heads.js';
 export * from './resnet.js';
 export * from './regnet.js';
 export * from './convnet.js';
+export * from './efficientnet.js';
 export * from './transformer.js';
 export * from './encoders.js';
 export * from './matrices.js';

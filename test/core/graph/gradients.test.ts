@@ -105,6 +105,10 @@ const cases: Record<string, Case> = {
     inputs: [gaussian('x', [2, 4, 6, 6]), gaussian('w', [4, 1, 3, 3])],
     f: (x, w) => g.conv2d(g.conv2d(x, w, { groups: 4, padding: 1 }), w, { groups: 4, padding: 1, stride: 2 }).square(),
   },
+  'conv depthwise, dilated, stride 2': {
+    inputs: [gaussian('x', [1, 2, 8, 7]), gaussian('w', [2, 1, 3, 3])],
+    f: (x, w) => g.conv2d(x, w, { groups: 2, padding: 1, dilation: 2, stride: 2 }).square(),
+  },
   'max-pool 2x2': { inputs: [gaussian('x', [2, 3, 4, 6])], f: (x) => g.maxPool2d(x, { size: 2 }).square() },
   'max-pool 3x3 stride 2': { inputs: [gaussian('x', [2, 3, 7, 8])], f: (x) => g.maxPool2d(x, { size: 3, stride: 2, padding: 1 }).square() },
   'average pool, upsample': { inputs: [gaussian('x', [2, 3, 4, 6])], f: (x) => g.upsample(g.avgPool2d(x, 2), 2).mul(x) },

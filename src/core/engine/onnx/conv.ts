@@ -64,6 +64,8 @@ export function emitConvFilterGrad(t: Tensor, [x, dy]: readonly string[], b: Onn
     return winograd.filterGrad(b, x!, dy!, image.shape, t.shape);
   }
 
+  if (b.provider === 'cpu' && attrs.groups === k && perGroup === 1) return depthwiseFilterGrad(t, x!, dy!, b);
+
   // Few input channels make rows of a few floats: the columns are gathered by slices instead.
   if (attrs.groups > 1 || perGroup < 16) return filterGradBySlices(t, x!, dy!, b);
 
@@ -116,6 +118,27 @@ export function paddedPixels(
       : last;
     return b.reshape(padded, [n, (h + before + below) * (w + before + right), c]);
   });
+}
+
+/**
+ * Filter gradient of a depthwise convolution: every channel of every image correlated with its gradient, which is one convolution
+ * of as many groups with stride and dilation exchanged. It takes half the time of slices and products.
+ */
+function depthwiseFilterGrad(t: Tensor, x: string, dy: string, b: OnnxBuilder): string {
+  const [image, gradient] = t.inputs as [Tensor, Tensor];
+  const { stride, padding, dilation } = attrsOf(t);
+  const [n, c, h, w] = extents(image);
+  const [, , oh, ow] = extents(gradient);
+  const [, , kh, kw] = extents(t);
+  const correlated = b.op('Conv', [b.reshape(x, [1, n * c, h, w]), b.reshape(dy, [n * c, 1, oh, ow])], {
+    kernel_shape: [oh, ow], ...convAttributes({ stride: dilation, padding, dilation: stride, groups: n * c }),
+  });
+  // Pixels that the stride leaves over make more taps than the filter has.
+  const [high, wide] = [[h, oh], [w, ow]].map(([extent, out]) =>
+    Math.floor((extent! + 2 * padding - stride * (out! - 1) - 1) / dilation) + 1) as [number, number];
+  const summed = b.op('ReduceSum', [b.reshape(correlated, [n, c, high, wide]), b.ints([0])], { keepdims: 0 });
+  const taps = high === kh && wide === kw ? summed : b.slice(summed, [0, 0], [kh, kw], [1, 2]);
+  return b.reshape(taps, [c, 1, kh, kw]);
 }
 
 /** Filter gradient with a batch (and group) axis: columns from kh*kw strided slices, one product per image, summed. */
