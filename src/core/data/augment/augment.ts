@@ -1,18 +1,19 @@
 import { float32 } from '../../array.js';
 import { InputError } from '../../errors.js';
-import { affine, clip, constant, ge, sub, type Tensor } from '../../graph/index.js';
+import { affine, clip, constant, ge, sub, transpose, where, type Tensor } from '../../graph/index.js';
 import { applyStage, jitterStages, toGrey } from './jitter.js';
 import type { PlanTensors } from './plan.js';
 import type { ViewAugmentation } from './views.js';
 
 /**
  * One view of every image: images [B, C, H, W] in [0, 1], C = 1 or 3, and the view's plan -> [B, C, size, size] in [0, 1].
- * The order is BYOL's: crop, resize and flip; colour jitter, clipped to [0, 1] after every step; grey; blur; solarise.
+ * The order is BYOL's: crop, resize, flip and transpose; colour jitter, clipped to [0, 1] after every step; grey; blur; solarise.
  * Stages whose probability is 0 are not part of the graph.
  */
 export function augment(images: Tensor, plan: PlanTensors, view: ViewAugmentation): Tensor {
   // Bicubic kernels overshoot at edges.
   let x = clip(plan.rows.matmul(images.matmul(plan.columns)), 0, 1);
+  if ('transpose' in plan) x = where(plan.transpose, transpose(x, [0, 1, 3, 2]), x);
   jitterStages(view, images.shape[1]).forEach((name, k) => {
     x = applyStage(name, x, plan[`jitter${k}`]);
   });

@@ -20,6 +20,8 @@ export interface ImageAugmentation {
   /** In whole pixels. */
   readonly crop: Rectangle;
   readonly flip: boolean;
+  readonly flipVertical?: boolean;
+  readonly transpose?: boolean;
   readonly jitter: readonly JitterStep[];
   readonly grayscale: boolean;
   /** Standard deviation in pixels of the view; undefined: no blur. */
@@ -54,11 +56,14 @@ export function drawView(view: ViewAugmentation, dims: ViewDims, random: Stream)
 }
 
 function drawImage(view: ViewAugmentation, { channels, height, width }: ViewDims, random: Stream): ImageAugmentation {
-  const { crop, flip, jitter, grayscale, blur, solarize } = view;
+  const { crop, flip, flipVertical, transpose, jitter, grayscale, blur, solarize } = view;
   const happens = (probability: number): boolean => random.next() < probability;
   return {
     crop: crop ? drawCrop(crop, height, width, random) : middle(height, width, Math.min(height, width), Math.min(height, width)),
     flip: happens(flip),
+    // Nothing is drawn for views without them, so that the draws of these stay what they were.
+    ...(flipVertical && { flipVertical: happens(flipVertical) }),
+    ...(transpose && { transpose: happens(transpose) }),
     jitter: happens(jitter.probability) ? drawJitter(view, channels, random) : [],
     grayscale: happens(grayscale),
     blurSigma: happens(blur.probability) ? random.between(...blur.sigma) : undefined,
@@ -102,13 +107,14 @@ function drawJitter({ flavour, jitter }: ViewAugmentation, channels: number, ran
 }
 
 /**
- * Names, shapes and dtypes of a view's plan: `rows` and `columns` resample and flip, `jitter0` … hold the coefficients of
- * each stage of colour jitter, `grayscale` 0 or 1, `blur` one matrix for both directions, `solarize` the threshold (2
- * where nothing is inverted). What can never happen in this view is left out.
+ * Names, shapes and dtypes of a view's plan: `rows` and `columns` resample and flip, `transpose` 0 or 1, `jitter0` … hold the
+ * coefficients of each stage of colour jitter, `grayscale` 0 or 1, `blur` one matrix for both directions, `solarize` the
+ * threshold (2 where nothing is inverted). What can never happen in this view is left out.
  */
 export function planSpecs(view: ViewAugmentation, dims: ViewDims): Record<string, { shape: number[]; dtype: 'float32' }> {
   const { batch, channels, height, width, size } = dims;
   const shapes: Record<string, number[]> = { rows: [batch, 1, size, height], columns: [batch, 1, width, size] };
+  if (view.transpose) shapes.transpose = [batch, 1, 1, 1];
   jitterStages(view, channels).forEach((name, k) => { shapes[`jitter${k}`] = [batch, stageWidth(name), 1, 1]; });
   if (view.grayscale > 0 && channels === 3) shapes.grayscale = [batch, 1, 1, 1];
   if (view.blur.probability > 0 && blurRadius(size) > 0) shapes.blur = [batch, 1, size, size];
@@ -123,11 +129,13 @@ export function encodePlan(view: ViewAugmentation, dims: ViewDims, images: reado
   for (const [name, { shape }] of Object.entries(planSpecs(view, dims))) {
     plan[name] = ndarray('float32', shape, new Float32Array(sizeOf(shape)));
   }
-  const { rows, columns, grayscale, blur, solarize } = plan;
+  const { rows, columns, transpose, grayscale, blur, solarize } = plan;
   const stages = jitterStages(view, channels);
   images.forEach(({ crop, flip, jitter, ...drawn }, n) => {
-    const place = { out: rows.data, offset: n * size * height, outputStride: height, inputStride: 1 };
-    writeResampling(place, crop.top, crop.height, size);
+    const start = n * size * height;
+    writeResampling(drawn.flipVertical
+      ? { out: rows.data, offset: start + (size - 1) * height, outputStride: -height, inputStride: 1 }
+      : { out: rows.data, offset: start, outputStride: height, inputStride: 1 }, crop.top, crop.height, size);
     const offset = n * width * size;
     writeResampling(flip
       ? { out: columns.data, offset: offset + size - 1, outputStride: -1, inputStride: size }
@@ -136,6 +144,7 @@ export function encodePlan(view: ViewAugmentation, dims: ViewDims, images: reado
       const count = stageWidth(name);
       return plan[`jitter${k}`].data.subarray(n * count, (n + 1) * count);
     }));
+    if (transpose) transpose.data[n] = Number(drawn.transpose);
     if (grayscale) grayscale.data[n] = Number(drawn.grayscale);
     if (blur && drawn.blurSigma !== undefined) writeBlur(blur.data, n * size * size, size, drawn.blurSigma);
     else if (blur) writeIdentity(blur.data, n * size * size, size);

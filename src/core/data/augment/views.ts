@@ -18,6 +18,12 @@ export interface ViewAugmentation {
   /** Probability of a left-right flip. */
   readonly flip: number;
   /**
+   * Probabilities, 0 where left out, of a top-down flip and of rows and columns exchanged. All three at a half make all
+   * symmetries of a square: what has no upside, such as a galaxy, is turned by quarters and mirrored.
+   */
+  readonly flipVertical?: number;
+  readonly transpose?: number;
+  /**
    * Largest change of each of four steps, in an order random per image: factors are drawn from 1 - x to 1 + x, hue
    * (in turns, up to 0.5) and BYOL's brightness from -x to x.
    */
@@ -85,16 +91,25 @@ export const STL_PAPER_VIEWS: readonly [ViewAugmentation, ViewAugmentation] = [S
 /** The two distributions of each paper by the name of its option. */
 export const VIEW_PAIRS = { byol: BYOL_VIEWS, simsiam: SIMSIAM_VIEWS, stl: STL_PAPER_VIEWS } as const;
 
+/**
+ * Galaxies' (the two views of the code of Walmsley et al. 2022): `gz2` with colour jitter, grey and blur, `zoobot` without any
+ * of them. There images are turned by any angle, here by quarters.
+ */
+export const GALAXY_VIEWS = {
+  gz2: { ...SIMSIAM_VIEW, flipVertical: 0.5, transpose: 0.5 },
+  zoobot: { ...SIMSIAM_VIEW, flipVertical: 0.5, transpose: 0.5, jitter: NO_JITTER, grayscale: 0, blur: NO_BLUR },
+} as const satisfies Record<string, ViewAugmentation>;
+
 /** Random crop and flip: what linear probes are trained with. */
 export const WEAK: ViewAugmentation = {
   ...BYOL_VIEW, jitter: NO_JITTER, grayscale: 0, blur: NO_BLUR, solarize: NO_SOLARIZE,
 };
 
 /** Throws InputError where a probability or a range of a view makes no sense. */
-export function checkView({ crop, flip, jitter, grayscale, blur, solarize }: ViewAugmentation): void {
+export function checkView({ crop, flip, flipVertical, transpose, jitter, grayscale, blur, solarize }: ViewAugmentation): void {
   const probabilities = {
-    flip, grayscale, 'jitter.probability': jitter.probability, 'blur.probability': blur.probability,
-    'solarize.probability': solarize.probability,
+    flip, flipVertical: flipVertical ?? 0, transpose: transpose ?? 0, grayscale, 'jitter.probability': jitter.probability,
+    'blur.probability': blur.probability, 'solarize.probability': solarize.probability,
   };
   for (const [name, p] of Object.entries(probabilities)) inRange(name, p, 0, 1);
   for (const name of ['brightness', 'contrast', 'saturation', 'hue'] as const) {

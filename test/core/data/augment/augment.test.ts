@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { float32, type NdArray } from '../../../../src/core/array.js';
 import {
-  BYOL_VIEWS, drawView, IMAGENET_STATISTICS, normalize, planSpecs, STL_PAPER_VIEWS, WEAK,
+  BYOL_VIEWS, drawView, GALAXY_VIEWS, IMAGENET_STATISTICS, normalize, planSpecs, STL_PAPER_VIEWS, WEAK,
   type Flavour, type ImageAugmentation, type JitterStep, type ViewDims,
 } from '../../../../src/core/data/augment/index.js';
 import { InputError } from '../../../../src/core/errors.js';
@@ -44,6 +44,16 @@ describe('device against reference', () => {
     const drawn = drawView(view, dims, stream(1, `${flavour} ${channels} ${height}`));
     const y = await applyDraws(images, drawn, view, size);
     expect(largestDifference(y.data, augmentBatch(images, drawn, view, dims).data)).toBeLessThan(5e-6);
+  });
+
+  it('flips and turns galaxies to all eight sides, from crops of images that are not square', async () => {
+    const dims = { batch: 64, channels: 3, height: 14, width: 17, size: 12 };
+    const images = testImages('galaxies', dims);
+    const drawn = drawView(GALAXY_VIEWS.gz2, dims, stream(2, 'galaxies'));
+    const sides = new Set(drawn.map(({ flip, flipVertical, transpose }) => [flip, flipVertical, transpose].join()));
+    expect(sides.size).toBe(8);
+    const y = await applyDraws(images, drawn, GALAXY_VIEWS.gz2, 12);
+    expect(largestDifference(y.data, augmentBatch(images, drawn, GALAXY_VIEWS.gz2, dims).data)).toBeLessThan(5e-6);
   });
 
   it.each(FLAVOURS)('%s: all 24 orders of colour jitter', async (flavour) => {

@@ -31,6 +31,8 @@ export function augmentImage(
   const current = (): Image => steps.at(-1)!.image;
   take('crop', resizedCrop(image, drawn.crop, size));
   if (drawn.flip) take('flip', mapPixels(current(), (x, c, i, j) => x.data[(c * size + i) * size + size - 1 - j]));
+  if (drawn.flipVertical) take('flipVertical', mapPixels(current(), (x, c, i, j) => x.data[(c * size + size - 1 - i) * size + j]));
+  if (drawn.transpose) take('transpose', mapPixels(current(), (x, c, i, j) => x.data[(c * size + j) * size + i]));
   for (const step of drawn.jitter) take(step.kind, jitter(current(), step, flavour));
   if (drawn.grayscale && image.channels === 3) take('grayscale', mapColours(current(), (c) => [grey(c), grey(c), grey(c)]));
   if (drawn.blurSigma !== undefined) take('blur', blur(current(), drawn.blurSigma));
