@@ -148,7 +148,7 @@ describe('the command line', () => {
   test('two values where one is expected', async () => {
     await fails(['pretrain', 'byol', '--lr', '0.1', '--lr', '0.2', 'set.st'], USAGE, '--lr was given twice; it takes one value');
     await fails(['pretrain', 'byol', '--lr', '0.1,0.2', 'set.st'], USAGE, /--lr takes a number above 0, but '0\.1,0\.2' was given/);
-    await fails(['pretrain', 'byol', 'set.st', 'grey.st'], USAGE, /takes one argument, but more were given/);
+    await fails(['pretrain', 'byol', 'set.st', 'grey.st'], USAGE, /one data set is learnt from, but 2 files were given/);
     await fails(['embed', '--model', 'model.st', 'set.st', '--data', 'grey.st', '-o', 'x.st'], USAGE, /two data sets were given/);
   });
   test('values out of range, of the wrong kind, or missing', async () => {
