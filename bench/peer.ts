@@ -10,6 +10,7 @@ export interface Printed {
   readonly max_rss_mb: number;
   /** Of which before the first tensor: the libraries. */
   readonly import_rss_mb: number;
+  readonly config: { readonly batch: number };
 }
 
 /** The Python that runs the peers. */

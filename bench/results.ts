@@ -55,6 +55,10 @@ export function tableRow({ name, title, byo, peer }: Comparison): string {
   ]);
 }
 
+/** The median over the rounds; an image with all its views is one example. */
+export const examplesPerSecond = ({ rounds }: Side): string =>
+  median(rounds.map(({ config, median_ms }) => (1000 * config.batch) / median_ms)).toFixed(0);
+
 /** Three significant digits, without an exponent. */
 const milliseconds = (ms: number): string => (ms >= 100 ? ms.toFixed(0) : ms.toPrecision(3));
 

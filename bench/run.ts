@@ -7,7 +7,7 @@ import { UsageError } from '../src/core/errors.js';
 import { writeAtomic } from '../src/core/files/atomic.js';
 import { count, optionName, parseOptions, runMain } from './command-line.js';
 import { bestOptions, findPython, runJson, runPeer, type Printed, type Python } from './peer.js';
-import { lossDifference, rewriteTable, table, tableRow, type Comparison } from './results.js';
+import { examplesPerSecond, lossDifference, rewriteTable, table, tableRow, type Comparison } from './results.js';
 import { workloads, type Workload } from './workloads/index.js';
 
 const STEP = fileURLToPath(new URL('./step.js', import.meta.url));
@@ -92,6 +92,7 @@ async function compare(workload: Workload, { folder, python, rounds, limit, quic
     const difference = lossDifference(ours, theirs).toExponential(1);
     console.error(`${name} round ${round + 1}: PyTorch ${theirs.median_ms} ms, first losses differ by ${difference}`);
   }
+  console.error(`${name}, examples a second: byo ${examplesPerSecond(byo)}${peer ? `, PyTorch ${examplesPerSecond(peer)}` : ''}`);
   return { name, title, byo, peer };
 }
 

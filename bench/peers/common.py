@@ -13,6 +13,7 @@ buffers out (BatchNorm's running statistics then start at 0 and 1).
 """
 
 import argparse
+import importlib
 import json
 import os
 import resource
@@ -39,6 +40,14 @@ def argument_parser(description, *, batch, width, width_is):
     parser.add_argument('--dump', metavar='DIR', help='write the initial state and the inputs there')
     parser.add_argument('--result', metavar='FILE', help='write the state after the last step there')
     return parser
+
+
+def from_lightly(module):
+    """A module of lightly, whose implementation of a method a peer measures."""
+    try:
+        return importlib.import_module(f'lightly.{module}')
+    except ModuleNotFoundError as error:
+        raise SystemExit(f'this peer is made of lightly\'s parts, and {error.name} is not installed: pip install lightly') from None
 
 
 def compiled(function, args):

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import { profileRows } from '../../bench/profile.js';
-import { lossDifference, rewriteTable, tableRow } from '../../bench/results.js';
+import { examplesPerSecond, lossDifference, rewriteTable, tableRow } from '../../bench/results.js';
 
 const printed = (median_ms: number, max_rss_mb = 100, losses = [2, 1, 0.5, 9]) =>
-  ({ median_ms, max_rss_mb, import_rss_mb: 50, losses });
+  ({ median_ms, max_rss_mb, import_rss_mb: 50, losses, config: { batch: 64 } });
 
 const comparison = {
   name: 'w3', title: 'a step', byo: { rounds: [printed(10), printed(30, 120), printed(20)], options: ['--threads', '2'] },
@@ -14,6 +14,10 @@ test('a row gives medians over rounds, the range of their ratios, the largest me
   expect(tableRow(comparison))
     .toBe('| W3 a step | 20.0 | 40.0 | **2.00** (1.00 to 4.00) | 120 (50) | 700 (50) | 0e+0 | `--threads 2` | `--compile --threads 1` |');
   expect(tableRow({ ...comparison, peer: undefined })).toBe('| W3 a step | 20.0 |  |  | 120 (50) |  |  | `--threads 2` |  |');
+});
+
+test('examples a second are those of the median round', () => {
+  expect(examplesPerSecond(comparison.byo)).toBe('3200');
 });
 
 test('losses are compared over three steps, and those of different work are an error', () => {

@@ -31,6 +31,9 @@ SIZES = {
     'w4_ddpm_unet': {'batch': 3, 'width': 8, 'size': 8},
     'w5_td3_bc': {'batch': 12, 'width': 10, 'observation': 5, 'action': 3},
     'w6_bmg': {'batch': 3, 'width': 8, 'points': 5, 'inner': 3, 'bootstrap': 3},
+    'w7_simsiam': {'batch': 8, 'size': 16, 'width': 2, 'hidden': 8, 'projection': 8, 'bottleneck': 4},
+    'w8_swav': {'batch': 8, 'size': 16, 'small': 8, 'crops': 2, 'width': 2, 'hidden': 8, 'projection': 4, 'prototypes': 5},
+    'w9_byol_group': {'batch': 8, 'size': 16, 'width': 2, 'hidden': 8, 'projection': 4, 'groups': 2},
 }
 
 
