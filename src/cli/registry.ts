@@ -18,6 +18,8 @@ export const registry: readonly Entry[] = [
     load: async () => (await import('../commands/pretrain/command.js')).pretrain((await import('../commands/pretrain/simsiam.js')).simsiam) },
   { name: 'pretrain swav', group: 'Learn', summary: 'learn an image encoder without labels by clustering (SwAV, SEER)',
     load: async () => (await import('../commands/pretrain/command.js')).pretrain((await import('../commands/pretrain/swav.js')).swav) },
+  { name: 'pretrain hybrid', group: 'Learn', summary: "learn an image encoder from images and from volunteers' votes (hybrid BYOL)",
+    load: async () => (await import('../commands/pretrain/command.js')).pretrain((await import('../commands/pretrain/hybrid.js')).hybrid) },
   { name: 'embed', group: 'Measure', summary: 'features of a model for a data set',
     load: async () => (await import('../commands/embed.js')).embed },
   { name: 'probe linear', group: 'Measure', summary: 'linear classification of features',

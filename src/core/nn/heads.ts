@@ -1,5 +1,5 @@
-import { relu, type Tensor } from '../graph/index.js';
-import { linear } from './layers.js';
+import { relu, sigmoid, type Tensor } from '../graph/index.js';
+import { dropout, linear } from './layers.js';
 import { normLayer, type NormOptions } from './norm.js';
 import type { Scope } from './scope.js';
 
@@ -50,4 +50,18 @@ export function mlp(scope: Scope, x: Tensor, { sizes, ...norm }: MlpOptions): Te
     const h = linear(scope.at(3 * i), y, units);
     return i === sizes.length - 1 ? h : relu(normalize(scope.at(3 * i + 1), h));
   }, x);
+}
+
+export interface ConcentrationHeadOptions {
+  readonly answers: number;
+  /** Concentrations lie between these. */
+  readonly low: number;
+  readonly high: number;
+  readonly dropout: number;
+}
+
+/** Zoobot's head: dropout, Linear and low + (high - low) sigmoid(z), [B, D] -> Dirichlet concentrations [B, answers]. */
+export function concentrationHead(scope: Scope, x: Tensor, options: ConcentrationHeadOptions): Tensor {
+  const { answers, low, high, dropout: rate } = options;
+  return sigmoid(linear(scope, dropout(scope, x, rate), answers)).mul(high - low).add(low);
 }
