@@ -23,7 +23,7 @@ export function pretrain<T extends OptionTable>(method: PretrainMethod<T>): Comm
   return defineCommand({
     name: `pretrain ${name}`, summary, description, paper, examples,
     arguments: [{ name: 'data', optional: true, variadic: true,
-      help: 'data set of images, or what --stream reads: shards-{000..123}.tar, a folder; standard input where left out' }],
+      help: 'data set of images; with --stream tar shards, shards-{000..123}.tar, or a folder; standard input where left out' }],
     options: { ...method.options, ...shared } as OptionTable,
     presets: method.presets,
     run: (context, sources, values) => run(method, context, sources, values as unknown as Values<T & typeof shared>),
