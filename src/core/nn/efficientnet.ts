@@ -1,5 +1,5 @@
-import { globalAvgPool, remat, sigmoid, silu, type Tensor } from '../graph/index.js';
-import { conv2d, plainly } from './layers.js';
+import { globalAvgPool, remat, silu, type Tensor } from '../graph/index.js';
+import { conv2d, plainly, squeezeExcite } from './layers.js';
 import { normLayer, type NormOptions } from './norm.js';
 import type { Scope } from './scope.js';
 
@@ -34,7 +34,7 @@ export function efficientnet(scope: Scope, x: Tensor, options: EfficientNetOptio
     const next = () => s.at('block').at(layers++);
     let z = expansion === 1 ? y : silu(convNorm(next(), y, inner, 1));
     z = silu(convNorm(next(), z, inner, kernel, { stride, groups: inner }));
-    z = squeezeExcite(next(), z, Math.floor(entering / 4));
+    z = squeezeExcite(next(), z, Math.floor(entering / 4), silu);
     z = convNorm(next(), z, channels, 1);
     return stride === 1 && entering === channels ? z.add(y) : z;
   };
@@ -48,10 +48,4 @@ export function efficientnet(scope: Scope, x: Tensor, options: EfficientNetOptio
     }
   });
   return globalAvgPool(silu(convNorm(features.at(B0.length + 1), x, FEATURES, 1)));
-}
-
-/** Channels of [N, C, H, W] scaled by a gate in (0, 1) that sees their means (Hu et al. 2018). */
-function squeezeExcite(scope: Scope, x: Tensor, squeezed: number): Tensor {
-  const hidden = silu(conv2d(scope.at('fc1'), x.mean([2, 3], true), squeezed, 1, { bias: true }));
-  return x.mul(sigmoid(conv2d(scope.at('fc2'), hidden, x.shape[1]!, 1, { bias: true })));
 }

@@ -1,7 +1,7 @@
 import { sizeOf } from '../array.js';
 import {
-  affine, batchNorm as normalizeBatch, batchNormInference, conv2d as convolve, ge, matmul, mean, mul, recip, reshape, sqrt,
-  square, standardize, sub, sum, gather, type ConvOptions, type Tensor, expand, constant,
+  affine, batchNorm as normalizeBatch, batchNormInference, conv2d as convolve, ge, matmul, mean, mul, recip, reshape, sigmoid,
+  sqrt, square, standardize, sub, sum, gather, type ConvOptions, type Tensor, expand, constant,
 } from '../graph/index.js';
 import { kaimingNormal, normal, ones, torchDefault, uniform, zeros, type Initializer } from './init.js';
 import type { Scope } from './scope.js';
@@ -102,6 +102,15 @@ export function layerNorm(scope: Scope, x: Tensor, eps = 1e-5): Tensor {
 export function dropout(scope: Scope, x: Tensor, rate: number): Tensor {
   if (!scope.training || rate === 0) return x;
   return x.mul(ge(scope.draw('dropout', x.shape, 'uniform'), rate)).mul(1 / (1 - rate));
+}
+
+/**
+ * Channels of [N, C, H, W] scaled by a gate in (0, 1) that sees the means of all channels, through `squeezed` units in the middle
+ * (Hu et al. 2018); `fc1` and `fc2` are 1x1 convolutions, as in torchvision.
+ */
+export function squeezeExcite(scope: Scope, x: Tensor, squeezed: number, activation: (y: Tensor) => Tensor): Tensor {
+  const middle = activation(conv2d(scope.at('fc1'), x.mean([2, 3], true), squeezed, 1, { bias: true }));
+  return x.mul(sigmoid(conv2d(scope.at('fc2'), middle, x.shape[1]!, 1, { bias: true })));
 }
 
 /** Rows of a table by number: int32 [...] -> [..., dim]; `weight` [count, dim] from N(0, 1). */

@@ -1,6 +1,6 @@
 import { UsageError } from '../errors.js';
-import { globalAvgPool, relu, remat, sigmoid, type Tensor } from '../graph/index.js';
-import { conv2d, plainly } from './layers.js';
+import { globalAvgPool, relu, remat, type Tensor } from '../graph/index.js';
+import { conv2d, plainly, squeezeExcite } from './layers.js';
 import { normLayer, type NormOptions } from './norm.js';
 import type { Scope } from './scope.js';
 
@@ -103,7 +103,7 @@ export function regnet(scope: Scope, x: Tensor, options: RegNetOptions): Tensor 
     const f = s.at('f');
     let z = relu(conv(f.at('a'), y, width, 1));
     z = relu(conv(f.at('b'), z, width, 3, stride, width / group));
-    z = squeezeExcite(f.at('se'), z, Math.max(1, halfToEven(SQUEEZE * y.shape[1]!)));
+    z = squeezeExcite(f.at('se'), z, Math.max(1, halfToEven(SQUEEZE * y.shape[1]!)), relu);
     z = conv(f.at('c'), z, width, 1);
     const shortcut = stride === 1 && y.shape[1] === width ? y : conv(s.at('proj'), y, width, 1, stride);
     return relu(z.add(shortcut));
@@ -118,10 +118,4 @@ export function regnet(scope: Scope, x: Tensor, options: RegNetOptions): Tensor 
     }
   });
   return globalAvgPool(x);
-}
-
-/** Channels of [N, C, H, W] scaled by a gate in (0, 1) that sees their means (Hu et al. 2018). */
-function squeezeExcite(scope: Scope, x: Tensor, squeezed: number): Tensor {
-  const means = relu(conv2d(scope.at('fc1'), x.mean([2, 3], true), squeezed, 1, { bias: true }));
-  return x.mul(sigmoid(conv2d(scope.at('fc2'), means, x.shape[1]!, 1, { bias: true })));
 }

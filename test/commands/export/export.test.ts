@@ -172,6 +172,14 @@ print([k for k in result.missing_keys if 'num_batches' not in k], result.unexpec
     if (!judged.stderr?.includes('No module named')) expect(judged.stdout).toBe("['fc.weight', 'fc.bias'] []");
   });
 
+  it("writes a RegNetY under torchvision's names, and says what differs in the first layer", async () => {
+    await save('regnet.st', { name: 'regnety', width: 64, stem: 'cifar', regnet: { w0: 16, wa: 8, wm: 2, depth: 3, group: 8 } });
+    const { code, stderr } = await byo(['export', 'regnet.st', '--format', 'torchvision', '-o', 'regnet.safetensors'], { cwd: folder });
+    expect([code, stderr]).toEqual([0, 'the first convolution has stride 1: change it in the torchvision model before loading']);
+    const { tensors } = await readArtifact(join(folder, 'regnet.safetensors'));
+    expect(tensors.get('trunk_output.block1.block1-0.f.se.fc1.weight')!.shape).toEqual([8, 16, 1, 1]);
+  });
+
   it('says which encoders torchvision has not', async () => {
     const { code, stderr } = await byo(['export', 'convnet.st', '--format', 'torchvision'], { cwd: folder });
     expect(code).toBe(3);
