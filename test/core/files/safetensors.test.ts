@@ -1,6 +1,5 @@
 import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { performance } from 'node:perf_hooks';
 import { describe, expect, it } from 'vitest';
 import { STORAGE, float32, type Dtype, type NdArray } from '../../../src/core/array.js';
 import { InputError } from '../../../src/core/errors.js';
