@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { parseCrops } from '../../../src/commands/pretrain/crops.js';
@@ -11,6 +11,7 @@ import { readArtifact } from '../../../src/core/files/artifact.js';
 import { concat, input, l2Normalize } from '../../../src/core/graph/index.js';
 import { swavLoss } from '../../../src/core/losses/index.js';
 import { encode, initialState, linear, mlp, stepProgram } from '../../../src/core/nn/index.js';
+import { tarOf } from '../../core/data/tars.js';
 import { byo, scratchFolder } from '../../support/cli.js';
 import { feedsOf } from '../../support/byol.js';
 import { relativeError } from '../../support/run.js';
@@ -164,6 +165,22 @@ describe('through the shell', () => {
     expect((await pretrain('-o', 'resumed.st', '--checkpoint', 'cut.ckpt', '--resume')).stderr).toBe('');
     expect((await pretrain('-o', 'remat.st', '--remat')).stderr).toBe('');
     expect([await digest('resumed.st'), await digest('remat.st')]).toEqual(Array(2).fill(await digest('whole.st')));
+  });
+
+  test('from a stream too', async () => {
+    const { data } = synthImages({ count: 24, size: 16, classes: 2, seed: 2 }).images;
+    const portable = Array.from({ length: 24 }, (_, image): readonly [string, Uint8Array] => {
+      const pixels = Uint8Array.from({ length: 768 }, (_, i) => data[image * 768 + (i % 3) * 256 + Math.floor(i / 3)]!);
+      return [`${image}.ppm`, Buffer.concat([Buffer.from('P6 16 16 255\n'), pixels])];
+    });
+    await writeFile(at('shard.tar'), await tarOf(portable));
+    const stream = async (...more: string[]) =>
+      byo(['pretrain', 'swav', 'shard.tar', '--stream', '--size', '16', '--shuffle-buffer', '12', ...OPTIONS, ...more], { cwd: folder });
+    expect((await stream('-o', 'stream.st')).stderr).toBe('');
+    expect((await stream('-o', '/dev/full', '--checkpoint', 'stream.ckpt', '--checkpoint-every', '0.0001')).code).toBe(1);
+    expect((await stream('-o', 'stream2.st', '--checkpoint', 'stream.ckpt', '--resume')).stderr).toBe('');
+    expect(await digest('stream2.st')).toBe(await digest('stream.st'));
+    expect(await digest('stream.st')).not.toBe(await digest('whole.st'));
   });
 
   test('the log has the loss, the use of the prototypes and the spread of the features', async () => {
