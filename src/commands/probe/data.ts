@@ -54,7 +54,7 @@ export async function readTable(source: string, o: ReadOptions, role = 'data'): 
 }
 
 /** The features in an artifact, with its other tensors of as many rows. */
-function tableOf({ tensors, meta }: Artifact, source: string, inputs: readonly RecipeInput[]): Table {
+export function tableOf({ tensors, meta }: Artifact, source: string, inputs: readonly RecipeInput[]): Table {
   const features = tensors.get('features') ?? tensors.get('array');
   if (!features) throw new InputError(`${source} has no tensor 'features'; byo embed makes features`);
   if (features.shape.length !== 2) throw new InputError(`${source}: features are [${features.shape}], but [N, D] is expected`);
