@@ -109,7 +109,7 @@ export const fewshot = defineCommand({
         probe: probeName(o), metric: 'accuracy', interval, chosen: { [name]: value },
         features: tuned[0]!.features ?? table.x.cols,
         n: { train: support, test: o.ways === undefined ? test.labels.length : o.ways * o.queries, draws },
-        ...(tunable && { sweep: o.lrs.map((lr, i) => ({ lr, validation: tuned.map(({ validation: reached }) => reached![i]!) })) }),
+        ...(tunable && { sweep: o.lrs.map((lr, i) => ({ lr, validation: tuned.map((outcome) => outcome.validation![i]!) })) }),
         shown: { std: std.toFixed(4) }, extra: {
           std, ...(o.ways === undefined && { accuracies }),
           ...(tunable ? { lrs: tuned.map(({ lr }) => lr) } : { classifier: o.classifier }),
