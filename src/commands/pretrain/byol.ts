@@ -90,6 +90,8 @@ export const byol: PretrainMethod<typeof options> = {
     ['byo pretrain byol photos.st -o encoder.st --resume', 'go on where an interrupted run stopped'],
     ['byo pretrain byol photos.st --norm group --weight-standardization -o encoder.st', 'without batch statistics in the encoder'],
     ['byo pretrain byol photos.st --predictor stiefel -o encoder.st --log run.jsonl', 'a predictor in closed form, its gauges in the log'],
+    ['byo pretrain byol photos.st --predictor directpred --ema-on correlation --predictor-ema 0.3 --predictor-scale spectral --ridge 0.1 -o encoder.st',
+      "with DirectPred's own settings"],
     ['byo pretrain byol photos.st --predictor none --target online -o collapsed.st', 'how it collapses without a predictor'],
   ],
   options,

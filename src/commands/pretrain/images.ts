@@ -204,6 +204,7 @@ const PREVIEWED = 32;
 
 interface Learning {
   readonly lr: Tensor;
+  /** Learning rate of the parameters that `constantLr` picks. */
   readonly peak: number;
   readonly constantLr?: ImageMethod['constantLr'];
   /** 1 on steps that update, 0 on those that only accumulate. */
