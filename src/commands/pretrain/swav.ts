@@ -116,7 +116,7 @@ export const swav: PretrainMethod<typeof options> = {
   presets: {
     tiny: {
       encoder: 'convnet4', width: 32, crops: ['2x32', '2x16'], head: [256, 64], prototypes: 60, freezePrototypes: 50, batch: 128,
-      epochs: 20, optimizer: 'sgd', lr: 0.1, weightDecay: 1e-4, warmupEpochs: 1,
+      epochs: 20, optimizer: 'sgd', lr: 1, weightDecay: 1e-4, warmupEpochs: 1,
     },
     32: {
       encoder: 'resnet18', stem: 'cifar', crops: ['2x32', '4x16'], head: [1024, 128], prototypes: 300, batch: 256, epochs: 200,
