@@ -1,19 +1,21 @@
 import { ndarray, type NdArray } from '../array.js';
 import { InputError } from '../errors.js';
 import type { Artifact } from '../files/artifact.js';
+import { captionsOf, encodeCaptions } from './captions.js';
 import { imagesAt, SPLIT, type ImageSet } from './images.js';
 import { parseQuestions, type Votes } from './questions.js';
 
 /**
- * Image sets as artifacts of kind `dataset`: `images` uint8 [N, C, H, W], `labels` int32 [N], `split` uint8 [N], and `votes`
- * int32 [N, answers] with the questions in `meta.questions`.
+ * Image sets as artifacts of kind `dataset`: `images` uint8 [N, C, H, W], `labels` int32 [N], `split` uint8 [N], `votes` int32
+ * [N, answers] with the questions in `meta.questions`, and `captions` uint8 [N, L], UTF-8 with zeros behind the shorter ones.
  */
 export function datasetArtifact(set: ImageSet): Omit<Artifact, 'recipe'> {
-  const { images, labels, classes, split, votes } = set;
+  const { images, labels, classes, split, votes, captions } = set;
   const tensors = new Map<string, NdArray>([['images', images]]);
   if (labels) tensors.set('labels', ndarray('int32', [labels.length], labels));
   if (split) tensors.set('split', ndarray('uint8', [split.length], split));
   if (votes) tensors.set('votes', votes.counts);
+  if (captions) tensors.set('captions', encodeCaptions(captions));
   const meta = { modality: 'image', ...(classes && { classes }), ...(votes && { questions: votes.questions }) };
   return { kind: 'dataset', schema: 1, meta, tensors };
 }
@@ -31,11 +33,13 @@ export function imageSetOf(artifact: Artifact, source: string): ImageSet {
   const split = vector(artifact, 'split', count, source);
   const { classes } = artifact.meta;
   const votes = votesOf(artifact, count, source);
+  const captions = captionsOf(artifact, count, source);
   return {
     images: images as NdArray<Uint8Array>,
     ...(labels && { labels: Int32Array.from(labels.data as Int32Array, Number) }),
     ...(split && { split: split.data as Uint8Array }),
     ...(votes && { votes }),
+    ...(captions && { captions }),
     ...(Array.isArray(classes) && { classes: classes.map(String) }),
     skipped: [],
   };
@@ -66,17 +70,22 @@ export function vector({ tensors }: Artifact, name: string, count: number, sourc
 
 /** The part of a set that methods may learn from: everything that is not marked as test. */
 export function withoutTest(set: ImageSet): ImageSet {
-  const { split, labels, votes } = set;
-  if (!split || !split.includes(SPLIT.test)) return set;
-  const kept = [...split.keys()].filter((i) => split[i] !== SPLIT.test);
+  const { split, labels, votes, captions } = set;
+  const kept = trainingRows(split);
+  if (!kept) return set;
   return {
     ...set,
     images: imagesAt(set.images, kept),
     ...(labels && { labels: Int32Array.from(kept, (i) => labels[i]!) }),
-    split: Uint8Array.from(kept, (i) => split[i]!),
+    split: Uint8Array.from(kept, (i) => split![i]!),
     ...(votes && { votes: { ...votes, counts: rowsAt(votes.counts, kept) } }),
+    ...(captions && { captions: kept.map((i) => captions[i]!) }),
   };
 }
+
+/** The rows that are not marked as test; undefined where that is all of them. */
+export const trainingRows = (split: Uint8Array | undefined): number[] | undefined =>
+  (split?.includes(SPLIT.test) ? [...split.keys()].filter((i) => split[i] !== SPLIT.test) : undefined);
 
 function rowsAt({ shape, data }: NdArray<Int32Array>, rows: readonly number[]): NdArray<Int32Array> {
   const width = shape[1]!;

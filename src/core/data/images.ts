@@ -13,6 +13,8 @@ export interface ImageSet {
   readonly split?: Uint8Array;
   /** How volunteers answered questions about each image. */
   readonly votes?: Votes;
+  /** [N]: what each image shows, in words; '' for an image without a caption. */
+  readonly captions?: readonly string[];
   /** [N] paths of the images in their source, where they are files; not stored. */
   readonly names?: readonly string[];
   /** Images that were left out because they could not be decoded. */
