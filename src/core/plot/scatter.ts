@@ -9,6 +9,8 @@ export interface ScatterData {
   readonly labels?: ArrayLike<number>;
   /** Names by class number. */
   readonly classes: readonly string[];
+  /** The picture that each point belongs to, where there are several side by side with the same axes. */
+  readonly panels?: readonly string[];
 }
 
 export interface ScatterOptions {
@@ -22,7 +24,7 @@ export interface ScatterOptions {
 }
 
 /** Points coloured by class, and shaped too where there are more classes than colours, as a Vega-Lite chart. */
-export function scatterChart({ x, y, labels, classes }: ScatterData, o: ScatterOptions): TopLevelSpec {
+export function scatterChart({ x, y, labels, classes, panels }: ScatterData, o: ScatterOptions): TopLevelSpec {
   const { colors } = themes[o.theme];
   const present = labels ? [...new Set(Array.from(labels))].sort((a, b) => a - b) : [];
   const nameOf = (label: number): string => classes[label] ?? String(label);
@@ -30,13 +32,20 @@ export function scatterChart({ x, y, labels, classes }: ScatterData, o: ScatterO
   const count = x.length;
   const axis = o.axes ? { grid: true } : { grid: false, labels: false, ticks: false, domain: false };
   const legend = { title: null, columns: Math.ceil(names.length / 24), symbolSize: 90 };
-  const values = Array.from({ length: count }, (_, i) => ({ x: x[i]!, y: y[i]!, ...(labels && { class: nameOf(labels[i]!) }) }));
+  const values = Array.from({ length: count }, (_, i) => ({
+    x: x[i]!, y: y[i]!, ...(labels && { class: nameOf(labels[i]!) }), ...(panels && { panel: panels[i]! }),
+  }));
+  const side = panels ? 340 : 520;
+  const pictures = new Set(panels).size;
+  const columns = pictures < 4 ? pictures : Math.ceil(Math.sqrt(pictures));
   return {
     title: { text: o.title, subtitle: o.subtitle },
-    width: 520, height: 520,
+    width: side, height: side,
     data: { values },
-    mark: { type: 'point', filled: true, opacity: count > 2000 ? 0.55 : 0.8, size: count > 2000 ? 14 : count > 500 ? 26 : 44 },
+    // Not `opacity`, for which renderers blend every point as a layer of its own: many times slower.
+    mark: { type: 'point', filled: true, fillOpacity: count > 2000 ? 0.55 : 0.8, size: count > 2000 ? 14 : count > 500 ? 26 : 44 },
     encoding: {
+      ...(panels && { facet: { field: 'panel', type: 'nominal', columns, sort: null, title: null } }),
       x: { field: 'x', type: 'quantitative', title: o.xTitle, scale: { zero: false }, axis },
       y: { field: 'y', type: 'quantitative', title: o.yTitle, scale: { zero: false }, axis },
       ...(labels && {

@@ -18,6 +18,7 @@ export async function chart(spec: TopLevelSpec, theme: ThemeName): Promise<strin
         labelFontSize: 12, titleFontSize: 13, titleFontWeight: 'normal', titlePadding: 8,
       },
       legend: { labelColor: text, titleColor: muted, labelFontSize: 12, titleFontSize: 12, symbolOpacity: 1, labelLimit: 260 },
+      header: { labelColor: text, labelFontSize: 12 },
       range: { category: [...colors] },
       view: { stroke: null },
     },
