@@ -91,6 +91,10 @@ export async function runTraining(
   }
 }
 
+/** What a scope of a state holds, under names within it: the tensors of a model file. */
+export const below = (state: State, scope: string): State => new Map([...state].filter(([name]) => name.startsWith(`${scope}.`))
+  .map(([name, value]) => [name.slice(scope.length + 1), value]));
+
 const isFile = (output: string): boolean => output !== '-' && !output.startsWith('/dev/');
 
 /** A checkpoint's state, its step and where its stream stood; throws InputError where it belongs to another run. */

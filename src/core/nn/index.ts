@@ -9,6 +9,7 @@ export * from './regnet.js';
 export * from './convnet.js';
 export * from './efficientnet.js';
 export * from './transformer.js';
+export * from './unet.js';
 export * from './encoders.js';
 export * from './matrices.js';
 export * from './predictors.js';
