@@ -20,6 +20,8 @@ export const registry: readonly Entry[] = [
     load: async () => (await import('../commands/pretrain/command.js')).pretrain((await import('../commands/pretrain/swav.js')).swav) },
   { name: 'pretrain hybrid', group: 'Learn', summary: "learn an image encoder from images and from volunteers' votes (hybrid BYOL)",
     load: async () => (await import('../commands/pretrain/command.js')).pretrain((await import('../commands/pretrain/hybrid.js')).hybrid) },
+  { name: 'distill random-teacher', group: 'Learn', summary: 'learn an image encoder from the outputs of a random network',
+    load: async () => (await import('../commands/distill/command.js')).distill((await import('../commands/distill/random-teacher.js')).randomTeacher) },
   { name: 'embed', group: 'Measure', summary: 'features of a model for a data set',
     load: async () => (await import('../commands/embed.js')).embed },
   { name: 'probe linear', group: 'Measure', summary: 'linear classification of features',

@@ -1,6 +1,6 @@
 import { choice, flag, integer, numbers, type Values } from '../../cli/options.js';
 import { float32, int32, type NdArray } from '../../core/array.js';
-import { augment, declarePlan, normalize, planInputs, planView, WEAK, type ViewAugmentation } from '../../core/data/augment/index.js';
+import { augment, declarePlan, normalize, PLAIN, planInputs, planView, type ViewAugmentation } from '../../core/data/augment/index.js';
 import { Batches, gatherImages } from '../../core/data/batches.js';
 import { imageSetOf } from '../../core/data/dataset.js';
 import { imagesAt } from '../../core/data/images.js';
@@ -139,5 +139,5 @@ async function tune(
 function viewOf(flips: Options['flips']): ViewAugmentation {
   const half = (asked: boolean): number => (asked ? 0.5 : 0);
   const [once, all] = [half(flips !== 'none'), half(flips === 'all')];
-  return { ...WEAK, crop: undefined, flip: once, flipVertical: all, transpose: all };
+  return { ...PLAIN, flip: once, flipVertical: all, transpose: all };
 }
