@@ -15,7 +15,7 @@ import { studyOptions } from './study-options.js';
 const options = {
   ...without(imageOptions, ['headNorm']),
   preset: choice({ choices: ['paper', 'vgg', 'tiny'], default: 'paper', help: "the paper's ResNet-18, or its VGG-11 without normalisation; tiny: "
-    + 'a VGG and a head for two cores' }),
+    + 'a ConvNet without normalisation and a head for two cores' }),
   optimizer: { ...imageOptions.optimizer, default: 'adamw' },
   lr: { ...imageOptions.lr, default: 1e-3 },
   weightDecay: { ...imageOptions.weightDecay, default: 0, help: 'weight decay, of weights only' },
@@ -60,7 +60,9 @@ function setup(images: TrainingImages, o: Options, seed: number) {
     initial: (program) => startingPoint(program, o, seed),
     warning: (metrics) => stuck(metrics, o),
     meta: {
-      distillation: { alpha: o.alpha, alphaMode: o.alphaMode, delta: o.delta, teacherSeed: o.teacherSeed ?? seed, studentSeed: seed },
+      distillation: {
+        alpha: o.alpha, alphaMode: o.alphaMode, delta: o.delta, teacherSeed: o.teacherSeed ?? seed, studentSeed: seed,
+      },
     },
     step: (step) => distillationStep(step, o),
   });
@@ -166,7 +168,7 @@ export const randomTeacher: PretrainMethod<typeof options> = {
     paper: { encoder: 'resnet18', stem: 'cifar', norm: 'batch' },
     vgg: { encoder: 'vgg11', norm: 'none' },
     tiny: {
-      encoder: 'vgg11', width: 16, norm: 'none', head: [256, 256], bottleneck: 64, outDim: 1024, batch: 128, lr: 2e-3, epochs: 30,
+      encoder: 'convnet4', width: 32, norm: 'none', head: [256, 256], bottleneck: 64, outDim: 1024, batch: 128, lr: 1e-3, epochs: 30,
     },
   },
   choosePreset: () => 'paper',
