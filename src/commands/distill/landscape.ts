@@ -8,8 +8,9 @@ import { testScores, tune, tuning } from './tuning.js';
 
 /**
  * Linear mode connectivity (Frankle et al. 2020; Sarnthein et al. 2023, section 5): networks that are fine-tuned from one start
- * in different orders, and the test error on the straight lines between them. The barrier is the largest error on a line less the
- * mean of its ends. Starts are the student and the random weights that it came from.
+ * in different orders, and the test error on the straight lines between them. The barrier is how far it rises above the line
+ * between the errors of the ends (Entezari et al. 2022, definition 1). Starts are the student and the random weights that it
+ * came from.
  */
 export async function landscape(laboratory: Laboratory): Promise<Findings> {
   const { options: { orders, points: count }, seeds } = laboratory;
@@ -60,7 +61,7 @@ export const interpolated = (a: State, b: State, gamma: number): State =>
     return [name, float32(shape, (data as Float32Array).map((value, i) => (1 - gamma) * value + gamma * other[i]!))];
   }));
 
-/** Of every line: the mean error of its ends, and by how much the largest error and loss on it exceed those of its ends. */
+/** Of every line: the mean error of its ends, and how far error and loss rise above the line between those of the ends. */
 export function barriersOf(points: readonly Row[]): Row[] {
   const lines = new Map<string, Row[]>();
   for (const point of points) {
@@ -69,9 +70,13 @@ export function barriersOf(points: readonly Row[]): Row[] {
   }
   return [...lines.values()].map((line) => {
     const { start, seed, i, j } = line[0]!;
-    const ends = (name: string) => (Number(line[0]![name]) + Number(line.at(-1)![name])) / 2;
-    const barrier = (name: string) => Math.max(...line.map((point) => Number(point[name]))) - ends(name);
-    return { start: start!, seed: seed!, i: i!, j: j!, endError: ends('error'), errorBarrier: barrier('error'), lossBarrier: barrier('loss') };
+    const barrier = (name: string) => {
+      const values = line.map((point) => Number(point[name]));
+      const [first, last] = [values[0]!, values.at(-1)!];
+      return Math.max(...values.map((value, k) => value - first - ((last - first) * k) / (values.length - 1)));
+    };
+    const endError = (Number(line[0]!.error) + Number(line.at(-1)!.error)) / 2;
+    return { start: start!, seed: seed!, i: i!, j: j!, endError, errorBarrier: barrier('error'), lossBarrier: barrier('loss') };
   });
 }
 
