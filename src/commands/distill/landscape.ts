@@ -2,7 +2,7 @@ import { float32, type NdArray } from '../../core/array.js';
 import { imagesAt } from '../../core/data/images.js';
 import { curvesChart } from '../../core/plot/curves.js';
 import { recalibratedWeights, type ImageEncoder, type State } from '../../core/train/index.js';
-import type { Findings, Laboratory } from './study.js';
+import type { Findings, Laboratory } from './laboratory.js';
 import { meansOf, summarize, type Row } from './table.js';
 import { testScores, tune, tuning } from './tuning.js';
 

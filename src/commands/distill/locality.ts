@@ -1,7 +1,7 @@
 import { UsageError } from '../../core/errors.js';
 import { curvesChart, type Curve } from '../../core/plot/curves.js';
 import { probeEncoder, probePixels, type Probed } from './probes.js';
-import type { Findings, Laboratory } from './study.js';
+import type { Findings, Laboratory } from './laboratory.js';
 import { summarize, type Row } from './table.js';
 
 const VALUES = ['linear', 'knn', 'kl', 'distance', 'start', 'gain'] as const;

@@ -4,7 +4,7 @@ import { isWeight } from '../../core/optim/index.js';
 import { curvesChart } from '../../core/plot/curves.js';
 import { fullMasks, keptEntries, pruneByMagnitude, withMasks, type State } from '../../core/train/index.js';
 import type { Options } from './random-teacher.js';
-import type { Findings, Laboratory } from './study.js';
+import type { Findings, Laboratory } from './laboratory.js';
 import { summarize, type Row } from './table.js';
 import { testScores, tune, tuning } from './tuning.js';
 

@@ -9,7 +9,7 @@ import { embedImages, type ImageEncoder, type LabelledImages, type State } from 
 import { pixelFeatures } from '../embed.js';
 import { standardizeAll } from '../probe/common.js';
 import { byLbfgs } from '../probe/linear.js';
-import type { Laboratory } from './study.js';
+import type { Laboratory } from './laboratory.js';
 
 /** Share of right answers on the test images. */
 export interface Probed {

@@ -5,7 +5,7 @@ export const studyOptions = {
   study: choice({ choices: ['locality', 'lottery', 'landscape'], help: 'an experiment instead of one model: probes against --alpha; pruning with '
     + 'rewinding; barriers between fine-tuned students. Needs labels' }),
   model: text({ placeholder: 'file', local: true, help: 'lottery, landscape: a student that is there, instead of distilling one' }),
-  repeats: integer({ default: 1, min: 1, help: 'a study is run for so many seeds, from --seed on, each with a teacher of its own' }),
+  repeats: integer({ default: 1, min: 1, help: 'a study is run for so many seeds, from --seed on' }),
   alphas: numbers({ placeholder: 'alpha', default: [1e-4, 0.25, 0.5, 0.75, 1], help: 'locality: values of --alpha' }),
   tuneEpochs: number({ default: 10, positive: true, help: 'lottery, landscape: epochs of supervised training; the paper 160' }),
   tuneLr: number({ default: 0.1, positive: true, help: 'its learning rate for a batch of 256, a tenth after half and after three quarters of it' }),

@@ -1,12 +1,13 @@
 import { ndarray, type NdArray } from '../../core/array.js';
 import { PLAIN, type ViewAugmentation } from '../../core/data/augment/index.js';
 import { imagesAt } from '../../core/data/images.js';
+import { DivergedError } from '../../core/errors.js';
 import { init, initialState, type Variable } from '../../core/nn/index.js';
 import { sgd } from '../../core/optim/index.js';
 import { predict, softmaxRows } from '../../core/stats/logistic.js';
 import { accuracy, negativeLogLikelihood } from '../../core/stats/metrics.js';
 import { classScores, supervisedJob, train, type ImageEncoder, type Job, type State } from '../../core/train/index.js';
-import type { Laboratory } from './study.js';
+import type { Laboratory } from './laboratory.js';
 
 /** Supervised training as the paper's tickets have it, on fewer epochs. */
 export interface Tuning extends Job {
@@ -36,13 +37,18 @@ export function tuning(
   return { ...job, stepsPerEpoch, start: (weights) => new Map([...initialState(job.program, seed), ...weights]) };
 }
 
-/** Trains from step `from` to step `to`; the state at the end. */
+/** Trains from step `from` to step `to`; the state at the end. Throws DivergedError as `train` does. */
 export async function tune(
   laboratory: Laboratory, job: Tuning, state: State, { from = 0, to = job.steps } = {},
 ): Promise<State> {
   if (from >= to) return state;
-  const result = await train({ ...job, steps: to }, { seed: 0, ...laboratory.compute, resume: { state, step: from } });
-  return result.state;
+  try {
+    const result = await train({ ...job, steps: to }, { seed: 0, ...laboratory.compute, resume: { state, step: from } });
+    return result.state;
+  } catch (error) {
+    if (!(error instanceof DivergedError)) throw error;
+    throw new DivergedError(`supervised training, ${error.message.replace(/;[^;]*$/, '')}; try a smaller --tune-lr`);
+  }
 }
 
 /** Share of wrong answers on the test images, and their mean cross-entropy. */

@@ -160,10 +160,11 @@ describe('mistakes are one sentence, and leave nothing behind', () => {
     [['--study', 'lottery', '--rewinds', '20'], 2, '--rewinds takes epochs from 0 to less than --tune-epochs 2, but 20 was given'],
     [['--study', 'lottery', '--stream'], 2, /a study tests on images that it has not learnt from, .*; leave --stream out/],
     [['--study', 'lottery', '--plot', 'x.gif'], 2, /\.svg/],
+    [['--study', 'landscape', '--steps', '1', '--tune-lr', '1e30'], 4, /supervised training, step \d+: .*; try a smaller --tune-lr$/m],
     [['--norm', 'instance', '--encoder', 'vgg11'], 2, '--norm instance makes maps of one pixel 0'],
   ])('%j', async (options, code, message) => {
     const before = await filesIn(folder);
-    expectFailure(await byo(distil('--steps', '2', ...options, ...(options.includes('--study') ? [] : ['-o', 'x.st'])), { cwd: folder }), code, message);
+    expectFailure(await byo(distil(...(options.includes('--steps') ? [] : ['--steps', '2']), ...options, ...(options.includes('--study') ? [] : ['-o', 'x.st'])), { cwd: folder }), code, message);
     expect(await filesIn(folder)).toEqual(before);
   });
 
