@@ -26,6 +26,8 @@ export const registry: readonly Entry[] = [
     load: async () => (await import('../commands/distill/boot.js')).boot },
   { name: 'sample', group: 'Learn', summary: 'draw with a diffusion model or its one-step student',
     load: async () => (await import('../commands/sample.js')).sample },
+  { name: 'distill random-teacher', group: 'Learn', summary: 'learn an image encoder from the outputs of a random network',
+    load: async () => (await import('../commands/distill/command.js')).distill((await import('../commands/distill/random-teacher.js')).randomTeacher) },
   { name: 'embed', group: 'Measure', summary: 'features of a model for a data set',
     load: async () => (await import('../commands/embed.js')).embed },
   { name: 'probe linear', group: 'Measure', summary: 'linear classification of features',

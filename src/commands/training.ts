@@ -55,6 +55,8 @@ export async function runTraining(
       seed: options.seed, ...compute, ...(resume && { resume }),
       onStep: async (report) => {
         const { done } = report;
+        const warning = done === 1 ? job.warning?.(report.metrics) : undefined;
+        if (warning) terminal.warn(warning);
         const epochEnds = done === job.steps || (job.stepsPerEpoch && done % job.stepsPerEpoch === 0);
         if (job.monitor && epochEnds) monitored = await job.monitor(report.state(), compute);
         progress.update(done, { ...shownValues(report, job), ...monitored });

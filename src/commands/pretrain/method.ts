@@ -15,6 +15,8 @@ export interface Pretraining extends Job {
   readonly stream?: ImageStream;
   /** The model file's tensors and meta. */
   model(state: State): Pick<Artifact, 'meta' | 'tensors'>;
+  /** What is wrong with the run as its first step's reports show, in a sentence. */
+  warning?(metrics: Readonly<Record<string, number>>): string | undefined;
   /** What the encoder knows at this moment; asked after every epoch. */
   monitor?(state: State, compute: CompileOptions): Promise<Record<string, number>>;
   /** Augmented views of the first batch, one set of images per view, for a look at what the method sees. */

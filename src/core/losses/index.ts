@@ -1,5 +1,6 @@
 export * from './byol.js';
 export * from './cross-entropy.js';
+export * from './distillation.js';
 export * from './self-labeling.js';
 export * from './simsiam.js';
 export * from './swav.js';

@@ -5,8 +5,9 @@ import type { NormKind } from './norm.js';
 import { parseRegNet, regnet, type RegNetShape } from './regnet.js';
 import { resnet } from './resnet.js';
 import type { Scope } from './scope.js';
+import { vgg11 } from './vgg.js';
 
-export const ENCODERS = ['resnet18', 'resnet34', 'resnet50', 'convnet3', 'convnet4', 'regnety', 'efficientnet_b0'] as const;
+export const ENCODERS = ['resnet18', 'resnet34', 'resnet50', 'vgg11', 'convnet3', 'convnet4', 'regnety', 'efficientnet_b0'] as const;
 export type EncoderName = (typeof ENCODERS)[number];
 export const STEMS = ['imagenet', 'cifar', 'stl'] as const;
 
@@ -36,6 +37,7 @@ export function encode(spec: EncoderSpec, scope: Scope, images: Tensor): Tensor 
     case 'resnet18': return resnet(scope, images, { ...spec, depth: 18 });
     case 'resnet34': return resnet(scope, images, { ...spec, depth: 34 });
     case 'resnet50': return resnet(scope, images, { ...spec, depth: 50 });
+    case 'vgg11': return vgg11(scope, images, spec);
     case 'convnet3': return convnet(scope, images, { ...spec, depth: 3 });
     case 'convnet4': return convnet(scope, images, { ...spec, depth: 4 });
     case 'efficientnet_b0': return efficientnet(scope, images, spec);

@@ -5,6 +5,7 @@ export * from './layers.js';
 export * from './norm.js';
 export * from './heads.js';
 export * from './resnet.js';
+export * from './vgg.js';
 export * from './regnet.js';
 export * from './convnet.js';
 export * from './efficientnet.js';

@@ -7,6 +7,8 @@ import { drawInputs, initialState, type StepProgram } from '../nn/index.js';
 export interface Job {
   readonly program: StepProgram;
   readonly steps: number;
+  /** First values of the state where it is not simply what the program's variables say. */
+  initial?(): State;
   /** What step k is fed besides random draws: its batch and the values of its schedules; undefined where the data have ended. */
   feeds(step: number): Feeds | Promise<Feeds | undefined>;
 }
@@ -61,7 +63,7 @@ export async function train(job: Job, options: TrainOptions): Promise<TrainResul
   const { seed, resume, onStep, shouldStop, shouldSave, save } = options;
   const executable = compile(program, options);
   try {
-    executable.setState(resume?.state ?? initialState(program, seed));
+    executable.setState(resume?.state ?? job.initial?.() ?? initialState(program, seed));
     let done = resume?.step ?? 0;
     const prepare = async (step: number): Promise<Feeds | undefined> => {
       const feeds = step < steps ? await job.feeds(step) : undefined;

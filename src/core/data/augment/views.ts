@@ -105,6 +105,9 @@ export const WEAK: ViewAugmentation = {
   ...BYOL_VIEW, jitter: NO_JITTER, grayscale: 0, blur: NO_BLUR, solarize: NO_SOLARIZE,
 };
 
+/** The image as it is: the largest square in its middle. */
+export const PLAIN: ViewAugmentation = { ...WEAK, crop: undefined, flip: 0 };
+
 /** Throws InputError where a probability or a range of a view makes no sense. */
 export function checkView({ crop, flip, flipVertical, transpose, jitter, grayscale, blur, solarize }: ViewAugmentation): void {
   const probabilities = {
