@@ -16,6 +16,9 @@ export const registry: readonly Entry[] = [
     load: async () => (await import('../commands/pretrain/command.js')).pretrain((await import('../commands/pretrain/byol.js')).byol) },
   { name: 'pretrain simsiam', group: 'Learn', summary: 'learn an image encoder without labels or a slow copy (SimSiam)',
     load: async () => (await import('../commands/pretrain/command.js')).pretrain((await import('../commands/pretrain/simsiam.js')).simsiam) },
+  { name: 'pretrain barlow-twins', group: 'Learn', summary: 'learn an image encoder without labels by decorrelating features (Barlow Twins)',
+    load: async () => (await import('../commands/pretrain/command.js'))
+      .pretrain((await import('../commands/pretrain/barlow-twins.js')).barlowTwins) },
   { name: 'pretrain swav', group: 'Learn', summary: 'learn an image encoder without labels by clustering (SwAV, SEER)',
     load: async () => (await import('../commands/pretrain/command.js')).pretrain((await import('../commands/pretrain/swav.js')).swav) },
   { name: 'pretrain hybrid', group: 'Learn', summary: "learn an image encoder from images and from volunteers' votes (hybrid BYOL)",

@@ -69,6 +69,8 @@ export interface ImageMethod {
   readonly finalLr?: number;
   /** Parameters whose learning rate is the peak throughout; none where left out. */
   readonly constantLr?: (parameter: Variable) => boolean;
+  /** Factor of a parameter's learning rate; 1 where left out. */
+  readonly lrFactor?: (parameter: Variable) => number;
   /** What the method settles about the encoder besides the options. */
   readonly encoder?: Partial<EncoderSpec>;
   /** What the model file says of the method besides its name. */
@@ -149,7 +151,8 @@ export function pretrainImages(data: TrainingImages, o: ImageOptions, seed: numb
       scheduled: Object.fromEntries(schedules.map(([name]) => [name, input(name, [])])),
       represent: (scope, view) => encode({ ...encoder.encoder, remat: o.remat }, scope.at('encoder'), view),
       learn: (loss, parameters, afterwards) =>
-        learn(root, loss, parameters, o, { lr, peak, constantLr: method.constantLr, apply, afterwards }),
+        learn(root, loss, parameters, o,
+          { lr, peak, constantLr: method.constantLr, lrFactor: method.lrFactor, apply, afterwards }),
     });
     const classNumber = classes?.length ?? classCount(labels ?? []);
     const monitor = o.monitor === 'linear' ? monitorLinear(root.at('monitor'), representation, classNumber) : {};
@@ -207,6 +210,7 @@ interface Learning {
   /** Learning rate of the parameters that `constantLr` picks. */
   readonly peak: number;
   readonly constantLr?: ImageMethod['constantLr'];
+  readonly lrFactor?: ImageMethod['lrFactor'];
   /** 1 on steps that update, 0 on those that only accumulate. */
   readonly apply: Tensor;
   readonly afterwards?: () => void;
@@ -214,12 +218,16 @@ interface Learning {
 
 function learn(
   root: Scope, loss: Tensor, parameters: readonly Variable[], o: ImageOptions,
-  { lr, peak, constantLr = () => false, apply, afterwards }: Learning,
+  { lr, peak, constantLr = () => false, lrFactor = () => 1, apply, afterwards }: Learning,
 ): void {
   const gradients = grad(loss, parameters.map(({ tensor }) => tensor));
   const optimizer = root.at('optimizer');
   const update = (updates: readonly Update[]) => {
-    optimize(optimizer, updates.filter(([parameter]) => !constantLr(parameter)), o, lr);
+    const scheduled = updates.filter(([parameter]) => !constantLr(parameter));
+    for (const factor of new Set(scheduled.map(([parameter]) => lrFactor(parameter)))) {
+      const group = scheduled.filter(([parameter]) => lrFactor(parameter) === factor);
+      optimize(factor === 1 ? optimizer : optimizer.at('scaled'), group, o, factor === 1 ? lr : lr.mul(factor));
+    }
     const constant = updates.filter(([parameter]) => constantLr(parameter));
     if (constant.length > 0) optimize(optimizer.at('constant'), constant, o, peak);
     afterwards?.();

@@ -1,3 +1,4 @@
+export * from './barlow-twins.js';
 export * from './byol.js';
 export * from './cross-entropy.js';
 export * from './self-labeling.js';
