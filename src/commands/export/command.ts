@@ -49,7 +49,7 @@ export const exportCommand = defineCommand({
       return writeOutput(o.output, [bytes], { force: o.force });
     }
     const { encoder, input } = model;
-    if (encoder.name.startsWith('convnet') || (encoder.norm ?? 'batch') !== 'batch' || encoder.weightStandardization) {
+    if (!/^(resnet(18|34|50)|regnety|efficientnet_b0)$/.test(encoder.name) || (encoder.norm ?? 'batch') !== 'batch' || encoder.weightStandardization) {
       throw new InputError(`${nameOf(source)} holds a ${encoder.name} with ${encoder.norm ?? 'batch'} normalisation, but torchvision has ResNets, `
         + 'RegNets and EfficientNets with plain batch normalisation only; export it as onnx or npz');
     }

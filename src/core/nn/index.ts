@@ -7,6 +7,8 @@ export * from './heads.js';
 export * from './resnet.js';
 export * from './regnet.js';
 export * from './convnet.js';
+export * from './distillnet.js';
+export * from './alexnet.js';
 export * from './efficientnet.js';
 export * from './transformer.js';
 export * from './encoders.js';

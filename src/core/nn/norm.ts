@@ -1,7 +1,7 @@
 import { UsageError } from '../errors.js';
 import { batchNorm, groupNorm, type BatchNormOptions, type Layer } from './layers.js';
 
-export const NORMS = ['batch', 'group', 'layer', 'none'] as const;
+export const NORMS = ['batch', 'group', 'layer', 'instance', 'none'] as const;
 export type NormKind = (typeof NORMS)[number];
 
 /** What encoders need to know about normalisation. */
@@ -17,6 +17,7 @@ export function normLayer({ norm = 'batch', groups = 16 }: NormOptions, batch: B
   switch (norm) {
     case 'batch': return (scope, x) => batchNorm(scope, x, batch);
     case 'layer': return (scope, x) => groupNorm(scope, x, 1);
+    case 'instance': return (scope, x) => groupNorm(scope, x, x.shape[1]!);
     case 'none': return (_, x) => x;
     case 'group': return (scope, x) => {
       const channels = x.shape[1]!;
