@@ -1,5 +1,5 @@
 import type { NdArray } from '../array.js';
-import { compile, type CompileOptions } from '../engine/index.js';
+import { compile, type CompileOptions, type Executable } from '../engine/index.js';
 import { DivergedError } from '../errors.js';
 import { drawInputs, initialState, type StepProgram } from '../nn/index.js';
 
@@ -9,6 +9,10 @@ export interface Job {
   readonly steps: number;
   /** What step k is fed besides random draws: its batch and the values of its schedules; undefined where the data have ended. */
   feeds(step: number): Feeds | Promise<Feeds | undefined>;
+  /** What runs a step where that is more than one run of the program, and keeps state beside the program's. */
+  readonly compile?: (options: CompileOptions) => Executable;
+  /** The state to start from where it is not the variables' first values; undefined where `shouldStop` cut it short. */
+  readonly start?: (executable: Executable, shouldStop: () => boolean) => Promise<State | undefined>;
 }
 
 export type Feeds = Record<string, NdArray>;
@@ -59,9 +63,11 @@ export interface TrainResult {
 export async function train(job: Job, options: TrainOptions): Promise<TrainResult> {
   const { program, steps } = job;
   const { seed, resume, onStep, shouldStop, shouldSave, save } = options;
-  const executable = compile(program, options);
+  const executable = job.compile ? job.compile(options) : compile(program, options);
   try {
-    executable.setState(resume?.state ?? initialState(program, seed));
+    const first = job.start && !resume ? await job.start(executable, () => shouldStop?.() ?? false) : initialState(program, seed);
+    if (!first) return { state: new Map(), done: 0, ended: false };
+    executable.setState(resume?.state ?? first);
     let done = resume?.step ?? 0;
     const prepare = async (step: number): Promise<Feeds | undefined> => {
       const feeds = step < steps ? await job.feeds(step) : undefined;
