@@ -101,12 +101,14 @@ export interface StepResult {
 }
 
 /** Per-channel mean and standard deviation that images are normalised with after augmentation. */
-const STATISTICS = {
+export const STATISTICS = {
   3: IMAGENET_STATISTICS,
   1: { mean: [0.5], std: [0.25] },
 } as const;
 
-export const encoderSpec = (o: ImageOptions): EncoderSpec => ({
+export const encoderSpec = (
+  o: Pick<ImageOptions, 'encoder' | 'width' | 'norm' | 'stem' | 'regnet' | 'groups' | 'weightStandardization'>,
+): EncoderSpec => ({
   name: o.encoder, width: o.width, norm: o.norm,
   ...(o.encoder.startsWith('resnet') && { stem: o.stem }),
   ...(o.encoder === 'efficientnet_b0' && { stem: o.stem }),
