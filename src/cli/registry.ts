@@ -27,6 +27,8 @@ export const registry: readonly Entry[] = [
     load: async () => (await import('../commands/pretrain/from-distilled.js')).fromDistilled },
   { name: 'dataset-distill', group: 'Learn', summary: 'a small synthetic set that pretrains like the whole (KRR-ST)',
     load: async () => (await import('../commands/dataset-distill/command.js')).datasetDistill },
+  { name: 'dataset-distill compare', group: 'Measure', summary: 'networks pretrained on synthetic sets of several kinds, on other data',
+    load: async () => (await import('../commands/dataset-distill/compare.js')).compare },
   { name: 'embed', group: 'Measure', summary: 'features of a model for a data set',
     load: async () => (await import('../commands/embed.js')).embed },
   { name: 'probe linear', group: 'Measure', summary: 'linear classification of features',

@@ -13,7 +13,9 @@ import { gridRows } from '../plot/images.js';
 import { withAlgebra } from '../probe/common.js';
 import { runTraining } from '../training.js';
 import { distilledResult } from './distilled.js';
-import { distillation, DISTILLATIONS, distillOptions, distillPreset, distillPresets, readSource, settled, sourceOptions } from './options.js';
+import {
+  distillation, DISTILLATIONS, distillOptions, distillPreset, distillPresets, readSource, settled, sourceOptions,
+} from './options.js';
 
 const options = {
   method: choice({ choices: DISTILLATIONS, default: 'krr-st', help: 'learn the set (krr-st), match mean features (dm), or choose real images: any, '
@@ -68,7 +70,9 @@ export const datasetDistill = defineCommand({
   }),
 });
 
-async function writeGrid(path: string, { tensors }: Result, o: { readonly force: boolean; readonly method: string }): Promise<void> {
+async function writeGrid(
+  path: string, { tensors }: Result, o: { readonly force: boolean; readonly method: string },
+): Promise<void> {
   const images = tensors.get('images') as NdArray<Uint8Array>;
   const [count, channels, height, width] = images.shape;
   const rows = gridRows({ images, skipped: [] }, { columns: 10, rows: Math.min(100, Math.ceil(count! / 10)), split: 'all' });

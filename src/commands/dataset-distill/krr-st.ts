@@ -39,11 +39,13 @@ export interface Watch {
 }
 
 /**
- * KRR-ST (Lee et al. 2024, algorithm 1): learns images X_s and targets Y_s such that a network trained on them to regress Y_s, its last
- * layer in closed form, gives real images the representation that the teacher gives them. Throws InputError where the set is smaller
- * than the synthetic one or than a batch.
+ * KRR-ST (Lee et al. 2024, algorithm 1): learns images X_s and targets Y_s such that a network that was trained to regress Y_s
+ * from X_s, its last layer in closed form, gives real images the representation that the teacher gives them. Throws InputError
+ * where the set is smaller than the synthetic one or than a batch.
  */
-export async function krrSt(source: Source, o: KrrStOptions, seed: number, compute: EmbedOptions, watch: Watch = {}): Promise<Run> {
+export async function krrSt(
+  source: Source, o: KrrStOptions, seed: number, compute: EmbedOptions, watch: Watch = {},
+): Promise<Run> {
   const { set, teacher, input: how } = source;
   const [count, ...shape] = set.images.shape as [number, number, number, number];
   requireSize(count, o.size);
@@ -88,17 +90,19 @@ export async function krrSt(source: Source, o: KrrStOptions, seed: number, compu
     },
     feeds: (step) => {
       const chosen = batches.indices(step);
+      const moves = { pad: 4, flip: o.augmentation === 'shift' ? 0 : 0.5 };
       const images = o.augmentation === 'none' ? gatherImages(set.images, chosen)
-        : shiftedImages(set.images, chosen, { pad: 4, flip: o.augmentation === 'shift' ? 0 : 0.5 }, stream(seed, 'augment distill', step));
+        : shiftedImages(set.images, chosen, moves, stream(seed, 'augment distill', step));
       return {
         images, lr: float32([], [linearSchedule(step, o.steps, o.lr, o.lr * o.finalLr)]),
         slot: int32([1], [stream(seed, 'pool', step).int(o.poolSize)]),
         ...(cached && { targets: rowsOf(cached, chosen) }),
       };
     },
-    model: (state) => distilledResult({
-      ...about, images: state.get('synthetic.images') as NdArray<Float32Array>, targets: state.get('synthetic.targets') as NdArray<Float32Array>,
-    }),
+    model: (state) => {
+      const [images, targets] = ['images', 'targets'].map((name) => state.get(`synthetic.${name}`) as NdArray<Float32Array>);
+      return distilledResult({ ...about, images: images!, targets: targets! });
+    },
   };
 }
 
@@ -121,7 +125,8 @@ async function firstSynthetic(source: Source, o: KrrStOptions, seed: number, com
     return new Map([['synthetic.images', images], ['synthetic.targets', await targetsFor(source, images, compute)]]);
   }
   const chosen = randomRows(count, o.size, seed);
-  return new Map([['synthetic.images', gatherImages(real, chosen)], ['synthetic.targets', await targetsAt(source, chosen, compute)]]);
+  const [images, targets] = [gatherImages(real, chosen), await targetsAt(source, chosen, compute)];
+  return new Map([['synthetic.images', images], ['synthetic.targets', targets]]);
 }
 
 /** The numbers of `size` of `count` images, at random. */
@@ -131,7 +136,8 @@ export const randomRows = (count: number, size: number, seed: number): number[] 
 /** Throws InputError where the set has fewer images than the synthetic set. */
 export function requireSize(count: number, size: number): void {
   if (size <= count) return;
-  throw new InputError(`the data set has ${count} images to learn from, fewer than the ${size} of the synthetic set; use --size ${count} or less`);
+  throw new InputError(`the data set has ${count} images to learn from, fewer than the ${size} of the synthetic set; use --size ${count} `
+    + 'or less');
 }
 
 /** Synthetic images and targets are not drawn: `start` sets them. */

@@ -1,5 +1,7 @@
 import { float32, type NdArray } from '../../core/array.js';
-import { augment, declarePlan, normalize, planInputs, planView, SIMSIAM_VIEWS, type ViewAugmentation } from '../../core/data/augment/index.js';
+import {
+  augment, declarePlan, normalize, planInputs, planView, SIMSIAM_VIEWS, type ViewAugmentation,
+} from '../../core/data/augment/index.js';
 import { gatherImages } from '../../core/data/batches.js';
 import { compile } from '../../core/engine/index.js';
 import { constant, grad, input, matmul, square, type Tensor } from '../../core/graph/index.js';
@@ -23,16 +25,17 @@ export interface MatchingOptions {
   readonly normalizeSynthetic: boolean;
 }
 
-/** Crops, flips and colours, the same for all images of a step (siamese, as in DSA, whose own set has cutout and rotation too). */
+/** Crops, flips and colours, the same for all images of a step (siamese, as in DSA, which has cutout and rotation too). */
 const SIAMESE: ViewAugmentation = {
   ...SIMSIAM_VIEWS[0], crop: { scale: [0.6, 1], ratio: [3 / 4, 4 / 3] }, grayscale: 0, blur: { probability: 0, sigma: [0.1, 2] },
   jitter: { probability: 1, brightness: 0.4, contrast: 0.3, saturation: 0.4, hue: 0 },
 };
 
 /**
- * Distribution matching (Zhao & Bilen 2023): synthetic images whose mean features, in a new random network at every step, are those
- * of real images, class by class where the data have labels; SGD with momentum 0.5, networks with instance normalisation. Labels only
- * say which means belong together: the targets are the teacher's, as for every other set. Throws InputError as KRR-ST does.
+ * Distribution matching (Zhao & Bilen 2023): synthetic images whose mean features, in a new random network at every step, are
+ * those of real images, class by class where the data have labels; SGD with momentum 0.5, networks with instance normalisation.
+ * Labels only say which means belong together: the targets are the teacher's, as for every other set. Throws InputError as KRR-ST
+ * does.
  */
 export function matching(source: Source, o: MatchingOptions, seed: number, compute: EmbedOptions): Run {
   const { set: { images: real, labels }, input: how } = source;
@@ -48,8 +51,8 @@ export function matching(source: Source, o: MatchingOptions, seed: number, compu
 
   const program = stepProgram('dm', (root) => {
     const plan = declarePlan('view', SIAMESE, dims);
-    const [images] = [root.at('synthetic').param('images', [o.size, channels, height, width],
-      () => Float32Array.from(gatherImages(real, chosen.map(({ row }) => row)).data))];
+    const images = root.at('synthetic').param('images', [o.size, channels, height, width],
+      () => gatherImages(real, chosen.map(({ row }) => row)).data);
     const raw = input('images', [present.length * perClass, channels, height, width]);
     const features = (x: Tensor) => encode(encoder, root.at('model').at('encoder'), normalize(augment(x, plan, SIAMESE), how));
     const means = matmul(constant(averages(chosen.map(({ group }) => group), present.length)), features(images));
@@ -95,7 +98,9 @@ export function matching(source: Source, o: MatchingOptions, seed: number, compu
 }
 
 /** `size` rows in the given order, as many of every group as of every other (one more of the first groups). */
-function balanced(groups: readonly (readonly number[])[], order: readonly number[], size: number): { row: number; group: number }[] {
+function balanced(
+  groups: readonly (readonly number[])[], order: readonly number[], size: number,
+): { row: number; group: number }[] {
   const groupOf = new Map(groups.flatMap((rows, group) => rows.map((row) => [row, group] as const)));
   const queues = groups.map((_, group) => order.filter((row) => groupOf.get(row) === group));
   const chosen: { row: number; group: number }[] = [];

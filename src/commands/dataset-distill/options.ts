@@ -67,7 +67,7 @@ export const distillPreset = ([, height, width]: readonly number[]): string => {
   return side < 32 ? 'tiny' : side <= 48 ? '32' : side <= 128 ? '64' : 'imagenette';
 };
 
-/** Reads data and targets; throws UsageError where not exactly one of --target and --targets is given, InputError as readers do. */
+/** Reads data and targets; throws UsageError where not one of --target and --targets is given, InputError as readers do. */
 export async function readSource(
   path: string, o: Values<typeof sourceOptions>,
 ): Promise<{ source: Source; inputs: RecipeInput[]; classes: number | undefined }> {
@@ -88,10 +88,8 @@ export async function readSource(
       throw new InputError(`${nameOf(o.target)} takes images of ${encoder.input.channels} channels, but ${nameOf(path)} has ${channels}`);
     }
     const { mean, std } = encoder.input;
-    return {
-      source: { set, input: { ...input, mean, std }, teacher: { encoder, weights: encoderWeights(model, false, nameOf(o.target)) } },
-      inputs: [...inputs, asInput('target', model, o.target)], classes,
-    };
+    const teacher = { encoder, weights: encoderWeights(model, false, nameOf(o.target)) };
+    return { source: { set, input: { ...input, mean, std }, teacher }, inputs: [...inputs, asInput('target', model, o.target)], classes };
   }
   const features = await readArtifact(o.targets!, { kind: ['embeddings', 'tensors'] });
   const rows = features.tensors.get('features') ?? features.tensors.get('array');
@@ -102,7 +100,8 @@ export async function readSource(
       + 'byo embed writes them');
   }
   const kept = [...Array(count).keys()].filter((i) => whole.split?.[i] !== SPLIT.test);
-  return { source: { set, input, targets: rowsOf(toFloat32(rows), kept) }, inputs: [...inputs, asInput('targets', features, o.targets!)], classes };
+  const source = { set, input, targets: rowsOf(toFloat32(rows), kept) };
+  return { source, inputs: [...inputs, asInput('targets', features, o.targets!)], classes };
 }
 
 /** Options checked against the source, with the size that --images-per-class asks for. */

@@ -10,7 +10,7 @@ export interface PoolOptions {
   readonly poolSize: number;
   /** Steps T after which a model is replaced. */
   readonly poolSteps: number;
-  /** `sticky`: a replaced model's steps are not counted from 0 again, so it is replaced whenever it is drawn (the published code). */
+  /** `sticky`: a replaced model's steps are not counted from 0 again, so each draw replaces it (the published code). */
   readonly poolReset: 'counter' | 'sticky';
   readonly ridge: number;
 }
@@ -19,8 +19,8 @@ const SYNTHETIC = ['synthetic.images', 'synthetic.targets'] as const;
 
 /**
  * KRR-ST's outer step and the pool of models that it draws from. `outer` reads a model's `model.encoder.*` and learns
- * `synthetic.images` and `synthetic.targets`; `inner` trains a model on them. `run` takes the model's number as input `slot`. Models live
- * on the host between their turns, so memory does not depend on how many steps are done.
+ * `synthetic.images` and `synthetic.targets`; `inner` trains a model on them. `run` takes the model's number as input `slot`.
+ * Models live on the host between their turns, so memory does not depend on how many steps are done.
  */
 export class Pool implements Executable {
   private readonly outer: Executable;
@@ -31,8 +31,8 @@ export class Pool implements Executable {
   private generations = new Int32Array();
 
   constructor(
-    programs: { readonly outer: StepProgram; readonly inner: StepProgram }, private readonly o: PoolOptions, private readonly seed: number,
-    options: CompileOptions,
+    programs: { readonly outer: StepProgram; readonly inner: StepProgram },
+    private readonly o: PoolOptions, private readonly seed: number, options: CompileOptions,
   ) {
     this.outer = compile(programs.outer, options);
     this.inner = compile(programs.inner, options);
@@ -57,7 +57,8 @@ export class Pool implements Executable {
   async warmUp(synthetic: State, shouldStop: () => boolean, onStep: (done: number, of: number) => void): Promise<boolean> {
     const { poolSize, poolSteps } = this.o;
     this.generations = new Int32Array(poolSize);
-    this.steps = Int32Array.from({ length: poolSize }, (_, slot) => 1 + stream(this.seed, 'pool warm-up', slot).int(Math.max(1, poolSteps - 1)));
+    this.steps = Int32Array.from({ length: poolSize },
+      (_, slot) => 1 + stream(this.seed, 'pool warm-up', slot).int(Math.max(1, poolSteps - 1)));
     const total = this.steps.reduce((a, b) => a + b, 0);
     let done = 0;
     for (let slot = 0; slot < poolSize; slot++) {
@@ -106,7 +107,8 @@ export class Pool implements Executable {
     this.generations = Int32Array.from(values.get('pool.generations')!.data as Int32Array);
     this.models = Array.from(this.steps, (_, slot) => {
       const prefix = `pool.${slot}.`;
-      return new Map([...values].filter(([name]) => name.startsWith(prefix)).map(([name, value]) => [name.slice(prefix.length), value]));
+      const own = [...values].filter(([name]) => name.startsWith(prefix));
+      return new Map(own.map(([name, value]) => [name.slice(prefix.length), value]));
     });
   }
 

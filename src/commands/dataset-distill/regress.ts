@@ -3,7 +3,7 @@ import { normalize } from '../../core/data/augment/index.js';
 import { Batches, gatherImages } from '../../core/data/batches.js';
 import { grad, input, type Operand, type Tensor } from '../../core/graph/index.js';
 import { meanSquaredError } from '../../core/losses/index.js';
-import { encode, linear, stepProgram, type EncoderSpec, type Scope, type StepProgram } from '../../core/nn/index.js';
+import { encode, linear, stepProgram, type EncoderSpec, type Scope } from '../../core/nn/index.js';
 import { sgd } from '../../core/optim/index.js';
 import type { Job } from '../../core/train/index.js';
 import { rowsOf } from './source.js';
@@ -43,7 +43,7 @@ export interface RegressionOptions {
 }
 
 /** Training a fresh network on a distilled set, at a constant rate. Throws InputError where a batch is larger than the set. */
-export function regression(set: Distilled, o: RegressionOptions, seed: number): Job & { stepsPerEpoch: number; program: StepProgram } {
+export function regression(set: Distilled, o: RegressionOptions, seed: number): Job & { readonly stepsPerEpoch: number } {
   const [count, ...shape] = set.images.shape as [number, number, number, number];
   const batches = new Batches(count, o.batch, seed);
   const program = stepProgram('from-distilled', (root) => {

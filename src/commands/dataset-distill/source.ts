@@ -26,7 +26,9 @@ export async function targetDimension({ set, teacher, targets }: Source, options
 }
 
 /** Targets [n, d] of some of the real images. */
-export async function targetsAt(source: Source, indices: readonly number[], options: EmbedOptions): Promise<NdArray<Float32Array>> {
+export async function targetsAt(
+  source: Source, indices: readonly number[], options: EmbedOptions,
+): Promise<NdArray<Float32Array>> {
   const { set: { images }, targets } = source;
   return targets ? rowsOf(targets, indices) : targetsFor(source, gatherImages(images, indices), options);
 }

@@ -14,22 +14,25 @@ export interface SubsetOptions {
   readonly normalizeSynthetic: boolean;
 }
 
+type Compute = EmbedOptions & { readonly algebra: LinearAlgebra };
+
 /**
- * A synthetic set of real images with the teacher's targets: at random, or in the space of the targets the image nearest to each of
- * `size` k-means centres, or `size` images chosen one by one as far as possible from those before (k-centre, Sener & Savarese 2018).
+ * A set of real images with the teacher's targets: chosen at random, or in the space of the targets the image nearest to each of
+ * `size` k-means centres, or images one by one as far as possible from those before (k-centre, Sener & Savarese 2018).
  */
 export async function subset(
-  method: SubsetMethod, source: Source, o: SubsetOptions, seed: number, compute: EmbedOptions & { readonly algebra: LinearAlgebra },
+  method: SubsetMethod, source: Source, o: SubsetOptions, seed: number, compute: Compute,
 ): Promise<Distilled> {
   const { set: { images }, input } = source;
   const count = images.shape[0]!;
   requireSize(count, o.size);
   const rows = method === 'random' ? randomRows(count, o.size, seed) : await spreadRows(method, source, o.size, seed, compute);
-  return { method, images: gatherImages(images, rows), targets: await targetsAt(source, rows, compute), normalized: o.normalizeSynthetic, input };
+  const targets = await targetsAt(source, rows, compute);
+  return { method, images: gatherImages(images, rows), targets, normalized: o.normalizeSynthetic, input };
 }
 
 async function spreadRows(
-  method: 'k-means' | 'k-center', source: Source, size: number, seed: number, compute: EmbedOptions & { readonly algebra: LinearAlgebra },
+  method: 'k-means' | 'k-center', source: Source, size: number, seed: number, compute: Compute,
 ): Promise<number[]> {
   const count = source.set.images.shape[0]!;
   const { shape, data } = await targetsAt(source, [...Array(count).keys()], compute);
@@ -49,12 +52,13 @@ async function spreadRows(
 export function kCenter(x: Matrix, size: number, first: number): number[] {
   const rows = [first];
   const distances = Float64Array.from({ length: x.rows }, (_, i) => squaredDistance(x, i, x, first));
+  // Below all others: never again, even where all that is left are copies.
+  distances[first] = -1;
   while (rows.length < size) {
     let farthest = 0;
     for (let i = 1; i < x.rows; i++) if (distances[i]! > distances[farthest]!) farthest = i;
     rows.push(farthest);
     for (let i = 0; i < x.rows; i++) distances[i] = Math.min(distances[i]!, squaredDistance(x, i, x, farthest));
-    // Never again, even where all that is left are copies of it.
     distances[farthest] = -1;
   }
   return rows;

@@ -6,7 +6,7 @@ import { imageSetOf } from '../../core/data/dataset.js';
 import { imagesAt } from '../../core/data/images.js';
 import type { CompileOptions } from '../../core/engine/index.js';
 import { UsageError } from '../../core/errors.js';
-import { asInput, readArtifact } from '../../core/files/artifact.js';
+import { asInput, readArtifact, type Artifact, type RecipeInput } from '../../core/files/artifact.js';
 import { nameOf } from '../../core/files/streams.js';
 import { grad, input } from '../../core/graph/index.js';
 import { crossEntropy } from '../../core/losses/index.js';
@@ -32,6 +32,9 @@ export const finetuneOptions = {
 } as const;
 type Options = Values<typeof finetuneOptions>;
 
+/** What fine-tuning needs of them. */
+export type TuneSettings = Pick<Options, 'untrained' | 'lrs' | 'steps' | 'batch' | 'flips'>;
+
 /** A model, and the images that it is fine-tuned and tested on. */
 export interface Tunable {
   readonly encoder: ImageEncoder;
@@ -49,14 +52,18 @@ export async function readTunable(
   if (test !== undefined) throw new UsageError('--finetune tests on the test part of the data set; leave --test out');
   const model = await readArtifact(path, { kind: 'model' });
   const data = await readArtifact(source, { kind: 'dataset' });
-  const { images } = imageSetOf(data, nameOf(source));
+  return {
+    encoder: encoderOf(model, nameOf(path)), weights: encoderWeights(model, false, nameOf(path)),
+    ...numberedImages(data, nameOf(source), [asInput('model', model, path), asInput('data', data, source)]),
+  };
+}
+
+/** The images of a data set, and the table in which each one's number is its only feature. */
+export function numberedImages(data: Artifact, source: string, inputs: readonly RecipeInput[]): Pick<Tunable, 'images' | 'table'> {
+  const { images } = imageSetOf(data, source);
   const rows = images.shape[0]!;
   const numbered = float32([rows, 1], Float32Array.from({ length: rows }, (_, i) => i));
-  return {
-    encoder: encoderOf(model, nameOf(path)), weights: encoderWeights(model, false, nameOf(path)), images,
-    table: tableOf({ ...data, tensors: new Map([...data.tensors, ['features', numbered]]) }, nameOf(source),
-      [asInput('model', model, path), asInput('data', data, source)]),
-  };
+  return { images, table: tableOf({ ...data, tensors: new Map([...data.tensors, ['features', numbered]]) }, source, inputs) };
 }
 
 export interface Tuned {
@@ -75,7 +82,8 @@ export interface Tuned {
  */
 export async function fineTune(
   tunable: Tunable, { support, validation, test }: Readonly<Record<'support' | 'validation' | 'test', Labelled>>,
-  o: Options & { readonly classes: number; readonly seed: number }, compute: CompileOptions & { readonly algebra: LinearAlgebra },
+  o: TuneSettings & { readonly classes: number; readonly seed: number },
+  compute: CompileOptions & { readonly algebra: LinearAlgebra },
 ): Promise<Tuned> {
   const classify = async (state: State, { x }: Labelled): Promise<Int32Array> => {
     const features = await embedImages(tunable.encoder, state, imagesAt(tunable.images, Array.from(x.data)), compute);
@@ -97,7 +105,7 @@ export async function fineTune(
 
 const matrixOf = ({ shape, data }: NdArray): Matrix => matrix(shape[0]!, shape[1]!, data as Float32Array);
 
-interface TuneOptions extends Options { readonly classes: number; readonly seed: number; readonly lr: number }
+interface TuneOptions extends TuneSettings { readonly classes: number; readonly seed: number; readonly lr: number }
 
 /** Trains encoder and classifier on labelled images; the final weights. */
 async function tune(

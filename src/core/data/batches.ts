@@ -37,7 +37,9 @@ export function gatherImages(images: NdArray<Uint8Array | Float32Array>, indices
   const size = sizeOf(shape);
   const out = new Float32Array(indices.length * size);
   if (images.data instanceof Float32Array) {
-    for (let row = 0; row < indices.length; row++) out.set(images.data.subarray(indices[row]! * size, (indices[row]! + 1) * size), row * size);
+    for (let row = 0; row < indices.length; row++) {
+      out.set(images.data.subarray(indices[row]! * size, (indices[row]! + 1) * size), row * size);
+    }
     return float32([indices.length, ...shape], out);
   }
   for (let row = 0; row < indices.length; row++) {

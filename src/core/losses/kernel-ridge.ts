@@ -10,8 +10,8 @@ const withOnes = (f: Tensor): Tensor => concat([f, expand(constant(1), [f.shape[
 
 /**
  * KRR-ST's outer loss (Lee et al. 2024): kernel ridge regression on the synthetic examples, with an offset and
- * lambda = `ridge` tr(K_ss), predicts the targets of real ones; the mean over examples and dimensions of the squared error, as in the
- * official code. Gradients pass to the synthetic features and targets only. Also returns lambda.
+ * lambda = `ridge` tr(K_ss), predicts the targets of real ones; the mean over examples and dimensions of the squared error, as in
+ * the official code. Gradients pass to the synthetic features and targets only. Also returns lambda.
  */
 export function kernelRidgeLoss(synthetic: Regressed, real: Regressed, ridge: number): { loss: Tensor; lambda: Tensor } {
   const features = withOnes(synthetic.features);
