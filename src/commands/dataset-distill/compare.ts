@@ -1,6 +1,7 @@
+import { basename } from 'node:path';
 import { defineCommand } from '../../cli/command.js';
 import { computeOptions, jsonOption, seedOption } from '../../cli/common.js';
-import { choice, integer, number, numbers, texts, type Values } from '../../cli/options.js';
+import { integer, number, numbers, texts, type Values } from '../../cli/options.js';
 import { table as formatTable } from '../../cli/terminal.js';
 import { parseDevice } from '../../core/engine/index.js';
 import { UsageError } from '../../core/errors.js';
@@ -30,7 +31,7 @@ const options = {
   encoders: texts({ placeholder: 'name:width', help: 'networks to pretrain on each set; that of --encoder and --width where left out' }),
   on: texts({ placeholder: 'file', local: true, help: 'data sets with labels to transfer to; the data themselves where left out' }),
   seeds: integer({ default: 3, min: 2, help: 'times that everything is done, from the making of the sets on; intervals are over these' }),
-  evaluate: choice({ choices: ['probe', 'finetune'], default: 'probe', help: 'logistic regression on frozen features, or all weights trained' }),
+  evaluate: texts({ placeholder: 'kind', default: ['probe'], help: 'probe (logistic regression on frozen features), finetune (all weights), or both' }),
   labels: integer({ min: 1, help: 'labelled examples to transfer with, drawn for each seed; all of the training part where left out' }),
   ...sourceOptions, ...distillOptions,
   pretrainSteps: integer({ default: 1000, min: 1, help: 'steps of pretraining on each set' }),
@@ -50,6 +51,7 @@ type Compute = EmbedOptions & { readonly algebra: LinearAlgebra };
 type Destination = Pick<Tunable, 'images' | 'table'> & { readonly name: string };
 
 const SCRATCH = 'from scratch';
+const EVALUATIONS = ['probe', 'finetune'] as const;
 
 export const compare = defineCommand({
   name: 'dataset-distill compare',
@@ -68,6 +70,7 @@ export const compare = defineCommand({
   presets: distillPresets,
   run: async (context, [path = '-'], given) => withAlgebra(given, async (algebra) => {
     const methods = given.methods.map((name) => checked(name, DISTILLATIONS, '--methods'));
+    const evaluations = given.evaluate.map((name) => checked(name, EVALUATIONS, '--evaluate'));
     const { source, classes } = await readSource(path, given);
     const table = { options, presets: distillPresets as Readonly<Record<string, Partial<Options>>> };
     const o = applyPreset(table, context, given, () => distillPreset(source.set.images.shape.slice(1)));
@@ -81,8 +84,8 @@ export const compare = defineCommand({
     const progress = await context.terminal.progress('dataset-distill compare', o.seeds * perSeed, 'steps');
     let done = 0;
     const onStep = () => progress.update(++done);
-    const rows = destinations.flatMap((to) => encoders.flatMap((encoder) =>
-      [SCRATCH, ...methods].map((method) => ({ method, encoder, to, accuracies: [] as number[] }))));
+    const rows = destinations.flatMap((to) => evaluations.flatMap((by) => encoders.flatMap((encoder) =>
+      [SCRATCH, ...methods].map((method) => ({ method, encoder, to, by, accuracies: [] as number[] })))));
     for (let seed = o.seed; seed < o.seed + o.seeds; seed++) {
       for (const method of [SCRATCH, ...methods]) {
         const set = method === SCRATCH ? undefined
@@ -91,7 +94,7 @@ export const compare = defineCommand({
           const model: ImageEncoder = { encoder, input: source.input };
           const weights = set && await pretrained(set, encoder, o, seed, compute, onStep);
           for (const row of rows.filter((one) => one.method === method && one.encoder === encoder)) {
-            row.accuracies.push(await transfer(model, weights, row.to, o, seed, compute));
+            row.accuracies.push(await transfer(row.by, model, weights, row.to, o, seed, compute));
           }
         }
       }
@@ -99,24 +102,25 @@ export const compare = defineCommand({
     progress.stop();
 
     const base = methods.includes('random') ? 'random' : methods[0]!;
-    const results = rows.map(({ method, encoder, to, accuracies }) => {
-      const reference = rows.find((row) => row.method === base && row.encoder === encoder && row.to === to)!.accuracies;
+    const results = rows.map(({ method, encoder, to, by, accuracies }) => {
+      const { accuracies: reference } = rows.find((row) =>
+        row.method === base && row.encoder === encoder && row.to === to && row.by === by)!;
       return {
-        method, encoder: `${encoder.name}:${encoder.width}`, on: to.name, accuracy: seedInterval(accuracies, o.level), accuracies,
+        method, encoder: `${encoder.name}:${encoder.width}`, on: to.name, evaluate: by, accuracy: seedInterval(accuracies, o.level), accuracies,
         gain: seedInterval(accuracies.map((value, s) => value - reference[s]!), o.level),
       };
     });
     if (o.json) {
-      const { size, level, evaluate } = { ...o, ...settings };
-      for (const row of results) context.terminal.print(JSON.stringify({ ...row, size, base, level, evaluate }));
+      const { size } = settings;
+      for (const row of results) context.terminal.print(JSON.stringify({ ...row, size, base, level: o.level }));
       return;
     }
     const level = `${Math.round(o.level * 1000) / 10}%`;
     const range = ({ low, high }: { low: number; high: number }) => `${low.toFixed(3)} .. ${high.toFixed(3)}`;
     context.terminal.print(formatTable(
-      ['on', 'encoder', 'set', 'accuracy', `${level} interval`, `gain over ${base}`, `${level} interval`],
-      results.map(({ on, encoder, method, accuracy: of, gain }) => [
-        on, encoder, method, of.estimate.toFixed(3), range(of),
+      ['on', 'by', 'encoder', 'set', 'accuracy', `${level} interval`, `gain over ${base}`, `${level} interval`],
+      results.map(({ on, evaluate, encoder, method, accuracy: of, gain }) => [
+        on, evaluate, encoder, method, of.estimate.toFixed(3), range(of),
         ...(method === base ? ['', ''] : [gain.estimate.toFixed(3), range(gain)]),
       ])));
   }),
@@ -139,7 +143,7 @@ function encoderNamed(word: string, o: Options): EncoderSpec {
 
 async function readDestination(path: string): Promise<Destination> {
   const data = await readArtifact(path, { kind: 'dataset' });
-  return { ...numberedImages(data, nameOf(path), [asInput('data', data, path)]), name: nameOf(path) };
+  return { ...numberedImages(data, nameOf(path), [asInput('data', data, path)]), name: basename(nameOf(path)) };
 }
 
 /** The encoder's weights after training on a set. */
@@ -154,15 +158,16 @@ async function pretrained(
 
 /** Accuracy on the test part of a data set of an encoder with these weights, or with random ones. */
 async function transfer(
-  encoder: ImageEncoder, weights: State | undefined, { images, table }: Destination, o: Options, seed: number, compute: Compute,
+  by: (typeof EVALUATIONS)[number], encoder: ImageEncoder, weights: State | undefined, { images, table }: Destination,
+  o: Options, seed: number, compute: Compute,
 ): Promise<number> {
   const { labels, classes } = labelsOf(table);
   const parts = divide(table, { ...o, valFraction: 0.1, test: undefined, unit: undefined, model: undefined }, labels);
-  const pool = o.evaluate === 'probe' ? parts.fit : parts.train;
+  const pool = by === 'probe' ? parts.fit : parts.train;
   const share = Math.min(1, (o.labels ?? Infinity) / pool.length);
   const own = Array.from(pool, (i) => labels[i]!);
   const chosen = share < 1 ? Array.from(stratifiedSubset(own, share, o.seed, seed), (i) => pool[i]!) : Array.from(pool);
-  if (o.evaluate === 'finetune') {
+  if (by === 'finetune') {
     const part = (rows: ArrayLike<number>): Labelled => labelledRows(table.x, labels, rows);
     const test = part(parts.test);
     const { predicted } = await fineTune({ encoder, weights: weights ?? new Map(), images, table },

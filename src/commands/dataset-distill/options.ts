@@ -55,7 +55,9 @@ export const distillOptions = {
 export type DistillOptions = Values<typeof distillOptions>;
 
 export const distillPresets: Readonly<Record<string, Partial<DistillOptions>>> = {
-  tiny: { encoder: 'distillnet2', width: 16, size: 50, batch: 256, steps: 1000, lr: 3e-3, poolSize: 3, poolSteps: 100 },
+  tiny: {
+    encoder: 'distillnet2', width: 16, size: 50, batch: 256, steps: 1000, lr: 3e-3, poolSize: 3, poolSteps: 100, normalizeSynthetic: true,
+  },
   32: { encoder: 'distillnet3', width: 128, size: 1000, lr: 1e-4 },
   64: { encoder: 'distillnet4', width: 64, size: 2000, lr: 1e-5 },
   imagenette: { encoder: 'distillnet5', width: 32, size: 10, lr: 1e-5 },

@@ -37,7 +37,7 @@ describe('byo dataset-distill', () => {
     numbersOf(exact!).forEach((v, i) => {
       expect(Math.abs(Math.min(1, Math.max(0, v)) * 255 - Number(shown!.data[i]))).toBeLessThanOrEqual(0.5);
     });
-    expect(meta.distilled).toMatchObject({ method: 'krr-st', normalized: false, input: { size: 16, channels: 3 } });
+    expect(meta.distilled).toMatchObject({ method: 'krr-st', normalized: true, input: { size: 16, channels: 3 } });
     expect(recipe!.inputs.map(({ role }) => role)).toEqual(['data', 'target']);
     expect(await filesIn(folder)).toEqual(expect.arrayContaining(['small.png', 'small.jsonl']));
     await run('plot', 'images', 'small.st', '-o', 'again.png', '-f');
