@@ -11,7 +11,7 @@ import { canonicalJson } from '../core/files/json.js';
 import { openEvents } from '../core/files/tfevents.js';
 import { train, type State, type StepReport } from '../core/train/index.js';
 import { openLog } from '../core/train/log.js';
-import type { Pretraining } from './pretrain/method.js';
+import type { Run } from './pretrain/method.js';
 
 type Options = Values<typeof outputOptions & typeof computeOptions & typeof seedOption & typeof trainingOptions>;
 
@@ -20,7 +20,7 @@ type Options = Values<typeof outputOptions & typeof computeOptions & typeof seed
  * model, or only the checkpoint where a signal ended the run.
  */
 export async function runTraining(
-  context: Context, job: Pretraining, options: Options, recipe: Recipe,
+  context: Context, job: Run, options: Options, recipe: Recipe,
 ): Promise<void> {
   const { terminal, interruption } = context;
   const { stream } = job;
@@ -41,9 +41,9 @@ export async function runTraining(
   ]);
   const progress = await terminal.progress(context.command, job.steps, 'steps');
   const writeModel = async (path: string, state: State, step: number) => {
-    const { meta, tensors } = job.model(state);
+    const { kind = 'model', meta, tensors } = await job.model(state);
     const more = { ...(step < job.steps && { step }), ...(stream && { stream: stream.counts(step) }) };
-    await writeArtifact(path, { kind: 'model', schema: 1, recipe, meta: { ...meta, ...more }, tensors }, { force: options.force });
+    await writeArtifact(path, { kind, schema: 1, recipe, meta: { ...meta, ...more }, tensors }, { force: options.force });
   };
   const keep = (step: number, state: State) => writeModel(options.output.replace(/(\.[^./]*)?$/, `-${step}$1`), state, step);
   let lastSave = performance.now();
@@ -77,6 +77,7 @@ export async function runTraining(
     });
     progress.stop();
     if (done < job.steps && !ended) {
+      if (done === 0) return terminal.info('stopped before the first step; nothing is kept');
       const why = kept ? 'the output is a stream (--checkpoint FILE keeps the state)' : `${stream.name} cannot be read again`;
       terminal.info(`stopped after step ${done} of ${job.steps}; `
         + (checkpoint ? `the state is in ${checkpoint}, --resume goes on from it` : `nothing is kept, since ${why}`));
@@ -119,11 +120,11 @@ function difference(then: Recipe, now: Recipe): string | undefined {
   return then.version === now.version ? undefined : `it was made by version ${then.version}`;
 }
 
-const shownValues = ({ done, metrics }: StepReport, { stepsPerEpoch }: Pretraining): Record<string, number | string> => ({
+const shownValues = ({ done, metrics }: StepReport, { stepsPerEpoch }: Run): Record<string, number | string> => ({
   ...(stepsPerEpoch && { epoch: (done / stepsPerEpoch).toFixed(1) }), ...metrics,
 });
 
-function logLine(report: StepReport, job: Pretraining): Record<string, number> {
+function logLine(report: StepReport, job: Run): Record<string, number> {
   const { done, metrics, schedule, computeMs, prepareMs, waitMs } = report;
   const { stepsPerEpoch, stream } = job;
   return {

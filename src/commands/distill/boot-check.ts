@@ -24,8 +24,8 @@ const denoise = (x: number, level: NoiseLevel): number =>
 
 /**
  * The signal y_t on the path that the exact denoiser of N(MEAN, STD^2) takes from the noise eps at time `start`, where the signal
- * is the denoiser's estimate: x_t = alpha_t m + D_t z with D_t^2 = alpha_t^2 s^2 + sigma_t^2 and one z for the whole path (eps for
- * start = 1).
+ * is the denoiser's estimate: x_t = alpha_t m + D_t z with D_t^2 = alpha_t^2 s^2 + sigma_t^2 and one z for the whole path
+ * (eps for start = 1).
  */
 export function gaussianSignal(t: number, eps: number, start: number): number {
   const [begin, here] = [noiseLevel('cosine', start), noiseLevel('cosine', t)];
@@ -78,7 +78,8 @@ export async function checkClosedForm(context: Context, o: BootOptionValues): Pr
       const bias = noises.map((eps) => steppedSignal(first(eps), eps, student.tMax, t, links) - signal(eps));
       const rms = (values: readonly number[]) => Math.sqrt(values.reduce((sum, v) => sum + v * v, 0) / values.length);
       worst = Math.max(worst, rms(errors) - rms(bias));
-      rows.push([String(t), signal(0).toFixed(4), Number(y!.data[(batch - 1) / 2]).toFixed(4), ...[errors, bias].map((e) => rms(e).toFixed(4))]);
+      const middle = Number(y!.data[(batch - 1) / 2]);
+      rows.push([String(t), ...[signal(0), middle, rms(errors), rms(bias)].map((value) => value.toFixed(4))]);
     }
     context.terminal.print(table(['t', 'y(eps = 0)', 'student', 'rms error', `of steps of ${o.step} alone`], rows));
     if (!(worst < TOLERANCE)) throw new ByoError(`the student is off by ${worst.toFixed(4)} more than its steps alone, and at most ${TOLERANCE} is expected`);

@@ -143,7 +143,7 @@ export function setUp(teacher: DiffusionModel, prompts: readonly string[] | unde
   const started = noiseLevel(of.schedule, tMax);
   return {
     program, steps: o.steps, examplesPerStep: batch,
-    start: async () => new Map([...initialState(program, o.seed), ...firstWeights(teacher, o)]),
+    initial: () => new Map([...initialState(program, o.seed), ...firstWeights(teacher, o)]),
     feeds: (k) => {
       const t = Array.from(stream(o.seed, 'times', k).uniform(batch), (u) => o.tMin + o.step + u * (tMax - o.tMin - o.step));
       const s = t.map((time) => Math.max(time - o.step, o.tMin));

@@ -70,7 +70,7 @@ async function writePreview(
 
 /** Fills in a preset's values wherever the user (or a file, or a variable) gave none. */
 export function applyPreset<T extends OptionTable, V extends Values<T>>(
-  method: PretrainMethod<T>, { terminal, origins }: Context, values: V, choose: () => string,
+  method: Pick<PretrainMethod<T>, 'options' | 'presets'>, { terminal, origins }: Context, values: V, choose: () => string,
 ): V {
   if (!('preset' in method.options)) return values;
   const asked = (values as unknown as { preset: string }).preset;

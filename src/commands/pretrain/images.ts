@@ -76,6 +76,8 @@ export interface ImageMethod {
   readonly initial?: (program: StepProgram) => State;
   /** As of `Pretraining`. */
   readonly warning?: Pretraining['warning'];
+  /** Factor of a parameter's learning rate; 1 where left out. */
+  readonly lrFactor?: (parameter: Variable) => number;
   /** What the method settles about the encoder besides the options. */
   readonly encoder?: Partial<EncoderSpec>;
   /** What the model file says of the method besides its name. */
@@ -109,12 +111,14 @@ export interface StepResult {
 }
 
 /** Per-channel mean and standard deviation that images are normalised with after augmentation. */
-const STATISTICS = {
+export const STATISTICS = {
   3: IMAGENET_STATISTICS,
   1: { mean: [0.5], std: [0.25] },
 } as const;
 
-export const encoderSpec = (o: ImageOptions): EncoderSpec => ({
+export const encoderSpec = (
+  o: Pick<ImageOptions, 'encoder' | 'width' | 'norm' | 'stem' | 'regnet' | 'groups' | 'weightStandardization'>,
+): EncoderSpec => ({
   name: o.encoder, width: o.width, norm: o.norm,
   ...(o.encoder.startsWith('resnet') && { stem: o.stem }),
   ...(o.encoder === 'efficientnet_b0' && { stem: o.stem }),
@@ -159,7 +163,7 @@ export function pretrainImages(data: TrainingImages, o: ImageOptions, seed: numb
       scheduled: Object.fromEntries(schedules.map(([name]) => [name, input(name, [])])),
       represent: (scope, view) => encode({ ...encoder.encoder, remat: o.remat }, scope.at('encoder'), view),
       learn: (loss, parameters, afterwards) =>
-        learn(root, loss, parameters, o, { lr, peak, constantLr: method.constantLr, decays: method.decays, apply, afterwards }),
+        learn(root, loss, parameters, o, { lr, peak, ...method, apply, afterwards }),
     });
     const classNumber = classes?.length ?? classCount(labels ?? []);
     const monitor = o.monitor === 'linear' ? monitorLinear(root.at('monitor'), representation, classNumber) : {};
@@ -219,6 +223,7 @@ interface Learning {
   readonly peak: number;
   readonly constantLr?: ImageMethod['constantLr'];
   readonly decays?: ImageMethod['decays'];
+  readonly lrFactor?: ImageMethod['lrFactor'];
   /** 1 on steps that update, 0 on those that only accumulate. */
   readonly apply: Tensor;
   readonly afterwards?: () => void;
@@ -226,12 +231,16 @@ interface Learning {
 
 function learn(
   root: Scope, loss: Tensor, parameters: readonly Variable[], o: ImageOptions,
-  { lr, peak, constantLr = () => false, decays, apply, afterwards }: Learning,
+  { lr, peak, constantLr = () => false, lrFactor = () => 1, decays, apply, afterwards }: Learning,
 ): readonly Tensor[] {
   const gradients = grad(loss, parameters.map(({ tensor }) => tensor));
   const optimizer = root.at('optimizer');
   const update = (updates: readonly Update[]) => {
-    optimize(optimizer, updates.filter(([parameter]) => !constantLr(parameter)), o, { lr, decays });
+    const scheduled = updates.filter(([parameter]) => !constantLr(parameter));
+    for (const factor of new Set(scheduled.map(([parameter]) => lrFactor(parameter)))) {
+      const group = scheduled.filter(([parameter]) => lrFactor(parameter) === factor);
+      optimize(factor === 1 ? optimizer : optimizer.at('scaled'), group, o, { lr: factor === 1 ? lr : lr.mul(factor), decays });
+    }
     const constant = updates.filter(([parameter]) => constantLr(parameter));
     if (constant.length > 0) optimize(optimizer.at('constant'), constant, o, { lr: peak, decays });
     afterwards?.();

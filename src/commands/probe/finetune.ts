@@ -5,7 +5,7 @@ import { imageSetOf } from '../../core/data/dataset.js';
 import { imagesAt } from '../../core/data/images.js';
 import type { CompileOptions } from '../../core/engine/index.js';
 import { UsageError } from '../../core/errors.js';
-import { asInput, readArtifact } from '../../core/files/artifact.js';
+import { asInput, readArtifact, type Artifact, type RecipeInput } from '../../core/files/artifact.js';
 import { nameOf } from '../../core/files/streams.js';
 import { initialState } from '../../core/nn/index.js';
 import { adam, warmupCosine } from '../../core/optim/index.js';
@@ -27,6 +27,9 @@ export const finetuneOptions = {
 } as const;
 type Options = Values<typeof finetuneOptions>;
 
+/** What fine-tuning needs of them. */
+export type TuneSettings = Pick<Options, 'untrained' | 'lrs' | 'steps' | 'batch' | 'flips'>;
+
 /** A model, and the images that it is fine-tuned and tested on. */
 export interface Tunable {
   readonly encoder: ImageEncoder;
@@ -44,14 +47,18 @@ export async function readTunable(
   if (test !== undefined) throw new UsageError('--finetune tests on the test part of the data set; leave --test out');
   const model = await readArtifact(path, { kind: 'model' });
   const data = await readArtifact(source, { kind: 'dataset' });
-  const { images } = imageSetOf(data, nameOf(source));
+  return {
+    encoder: encoderOf(model, nameOf(path)), weights: encoderWeights(model, false, nameOf(path)),
+    ...numberedImages(data, nameOf(source), [asInput('model', model, path), asInput('data', data, source)]),
+  };
+}
+
+/** The images of a data set, and the table in which each one's number is its only feature. */
+export function numberedImages(data: Artifact, source: string, inputs: readonly RecipeInput[]): Pick<Tunable, 'images' | 'table'> {
+  const { images } = imageSetOf(data, source);
   const rows = images.shape[0]!;
   const numbered = float32([rows, 1], Float32Array.from({ length: rows }, (_, i) => i));
-  return {
-    encoder: encoderOf(model, nameOf(path)), weights: encoderWeights(model, false, nameOf(path)), images,
-    table: tableOf({ ...data, tensors: new Map([...data.tensors, ['features', numbered]]) }, nameOf(source),
-      [asInput('model', model, path), asInput('data', data, source)]),
-  };
+  return { images, table: tableOf({ ...data, tensors: new Map([...data.tensors, ['features', numbered]]) }, source, inputs) };
 }
 
 export interface Tuned {
@@ -70,7 +77,8 @@ export interface Tuned {
  */
 export async function fineTune(
   tunable: Tunable, { support, validation, test }: Readonly<Record<'support' | 'validation' | 'test', Labelled>>,
-  o: Options & { readonly classes: number; readonly seed: number }, compute: CompileOptions & { readonly algebra: LinearAlgebra },
+  o: TuneSettings & { readonly classes: number; readonly seed: number },
+  compute: CompileOptions & { readonly algebra: LinearAlgebra },
 ): Promise<Tuned> {
   const classify = async (state: State, { x }: Labelled): Promise<Int32Array> =>
     predict(await classScores(tunable.encoder, state, imagesAt(tunable.images, Array.from(x.data)), compute));
@@ -86,7 +94,7 @@ export async function fineTune(
   return { predicted: await classify(state, test), lr, validation: reached, features: state.get('head.weight')!.shape[1]! };
 }
 
-interface TuneOptions extends Options { readonly classes: number; readonly seed: number; readonly lr: number }
+interface TuneOptions extends TuneSettings { readonly classes: number; readonly seed: number; readonly lr: number }
 
 /** Trains encoder and classifier on labelled images; the final weights. */
 async function tune(

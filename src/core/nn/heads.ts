@@ -81,6 +81,16 @@ export function dinoHead(scope: Scope, x: Tensor, options: DinoHeadOptions): Ten
   return matmul(featureNorm ? l2Normalize(u) : u, weightNorm ? l2Normalize(rows) : rows, { tb: true });
 }
 
+/**
+ * Barlow Twins' projector (Zbontar et al. 2021), [B, in] -> [B, out]: three linear layers without bias, the first two followed by
+ * normalisation and ReLU. Names of the official code's Sequential: `0`, `1`, `3`, `4`, `6`.
+ */
+export function barlowTwinsProjector(scope: Scope, x: Tensor, { hidden, out, ...norm }: MlpHeadOptions): Tensor {
+  const layer = (at: number, y: Tensor) =>
+    relu(normLayer(norm)(scope.at(at + 1), linear(scope.at(at), y, hidden, { bias: false })));
+  return linear(scope.at(6), layer(3, layer(0, x)), out, { bias: false });
+}
+
 export interface ConcentrationHeadOptions {
   readonly answers: number;
   /** Concentrations lie between these. */

@@ -8,6 +8,8 @@ export * from './resnet.js';
 export * from './vgg.js';
 export * from './regnet.js';
 export * from './convnet.js';
+export * from './distillnet.js';
+export * from './alexnet.js';
 export * from './efficientnet.js';
 export * from './transformer.js';
 export * from './unet.js';

@@ -27,9 +27,9 @@ export interface EmbedOptions extends CompileOptions {
   readonly onProgress?: (done: number) => void;
 }
 
-/** Pooled features float32 [N, D] of uint8 images [N, C, H, W], in evaluation mode (running statistics, no dropout). */
+/** Features float32 [N, D] of images [N, C, H, W], uint8 or float32 in [0, 1], in evaluation mode (running statistics). */
 export async function embedImages(
-  model: ImageEncoder, weights: State, images: NdArray<Uint8Array>, options: EmbedOptions = {},
+  model: ImageEncoder, weights: State, images: NdArray<Uint8Array | Float32Array>, options: EmbedOptions = {},
 ): Promise<NdArray<Float32Array>> {
   const count = images.shape[0]!;
   checkInput(model.input, images);
