@@ -18,7 +18,7 @@ const options = {
 
 export const images = defineCommand({
   name: 'plot images',
-  summary: 'images of a data set in a grid, a row for each class',
+  summary: 'images of a data set in a grid, a row for each class, with their captions',
   examples: [['byo plot images photos.st -o photos.png', 'the first images of every class']],
   arguments: [{ name: 'data', optional: true, help: 'data set of images; standard input where left out' }],
   options,
@@ -39,17 +39,19 @@ export const images = defineCommand({
 
 /** The first images of every class in a row each, or simply the first images. */
 export function gridRows(
-  { images: { shape }, labels, classes, split }: ImageSet,
+  { images: { shape }, labels, classes, split, captions }: ImageSet,
   o: { readonly columns: number; readonly rows: number | undefined; readonly split: keyof typeof SPLIT | 'all' },
 ): GridRow[] {
   const wanted = o.split === 'all' ? undefined : SPLIT[o.split];
   const indices = [...Array(shape[0]!).keys()].filter((i) => wanted === undefined || (split?.[i] ?? SPLIT.train) === wanted);
+  const row = (chosen: readonly number[], name?: string): GridRow =>
+    ({ images: chosen, ...(name !== undefined && { name }), ...(captions && { captions: chosen.map((i) => captions[i]!) }) });
   if (!labels) {
     const rows = Math.min(o.rows ?? 10, Math.ceil(indices.length / o.columns));
-    return Array.from({ length: rows }, (_, r) => ({ images: indices.slice(r * o.columns, (r + 1) * o.columns) }));
+    return Array.from({ length: rows }, (_, r) => row(indices.slice(r * o.columns, (r + 1) * o.columns)));
   }
   const present = [...new Set(indices.map((i) => labels[i]!))].sort((a, b) => a - b).slice(0, o.rows);
-  return present.map((label) => ({
-    name: classes?.[label] ?? String(label), images: indices.filter((i) => labels[i] === label).slice(0, o.columns),
-  }));
+  return present.map((label) => row(
+    indices.filter((i) => labels[i] === label).slice(0, o.columns), classes?.[label] ?? String(label),
+  ));
 }

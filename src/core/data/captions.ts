@@ -1,6 +1,8 @@
 import { ndarray, type NdArray } from '../array.js';
 import { InputError } from '../errors.js';
 import type { Artifact } from '../files/artifact.js';
+import type { ImageSet } from './images.js';
+import { joinByName, type NamedTable } from './named-rows.js';
 
 /**
  * Captions as uint8 [N, L]: UTF-8, L the bytes of the longest one (at least 1), zeros behind the shorter ones. Throws InputError
@@ -38,4 +40,19 @@ export function captionsOf({ tensors }: Artifact, count: number, source: string)
       throw new InputError(`${source}: caption ${i} is not UTF-8`);
     }
   });
+}
+
+/**
+ * The captions of a table with a column `caption` for the images of a set, by the paths of their files in the first column or the
+ * ends of these; runs of blanks become one, and an empty cell is an image without a caption. Throws InputError where there is no
+ * such column and as `joinByName` does.
+ */
+export function joinCaptions(table: NamedTable, set: ImageSet, { limited = false } = {}): string[] {
+  const at = table.header.indexOf('caption', 1);
+  if (at < 0) throw new InputError(`${table.source} has no column caption; its header has to be file,caption`);
+  const captions = Array<string>(set.images.shape[0]!).fill('');
+  joinByName(table, set, { what: 'captions', advice: 'give it one, with an empty caption where it has none', limited }, (image, row) => {
+    captions[image] = row[at]!.replaceAll(/\s+/g, ' ');
+  });
+  return captions;
 }

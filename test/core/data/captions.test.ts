@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { float32, ndarray, type NdArray } from '../../../src/core/array.js';
-import { captionsOf, encodeCaptions } from '../../../src/core/data/captions.js';
+import { captionsOf, encodeCaptions, joinCaptions } from '../../../src/core/data/captions.js';
 import { datasetArtifact, imageSetOf, withoutTest } from '../../../src/core/data/dataset.js';
 import { decodeArtifact, encodeArtifact, type Artifact } from '../../../src/core/files/artifact.js';
 
@@ -29,5 +29,19 @@ describe('captions', () => {
     expect(() => captionsOf(of(float32([3, 2])), 3, 'a.st')).toThrow('captions are float32 [3,2]');
     expect(() => captionsOf(of(bytes(2, 2, 0x61, 0, 0xc3, 0)), 2, 'a.st')).toThrow('a.st: caption 1 is not UTF-8');
     expect(() => captionsOf(of(bytes(1, 3, 0x61, 0, 0x62)), 1, 'a.st')).toThrow('caption 0 goes on behind a zero byte');
+  });
+});
+
+describe('joinCaptions', () => {
+  const set = { images, names: ['a/1.png', 'a/2.png', 'b/1.png'], skipped: [{ name: 'b/broken.png', reason: 'damaged' }] };
+  const join = (...rows: string[][]) => joinCaptions({ source: 'words.csv', header: ['file', 'who', 'caption'], rows }, set);
+
+  it('finds rows by path or by file name, and makes one line of a caption', () => {
+    const rows = [['b/1.png', 'x', 'a dog, running\n over  grass'], ['b/broken.png', '', 'gone'], ['2.png', '', ''], ['a/1.png', 'y', 'a cat']];
+    expect(join(...rows)).toEqual(['a cat', '', 'a dog, running over grass']);
+    expect(() => join(...rows.slice(1))).toThrow('words.csv has no row for the image b/1.png; give it one, with an empty caption');
+    expect(() => join(...rows, ['a/2.png', '', 'again'])).toThrow("line 6: 'a/2.png' has captions in line 4 already");
+    expect(() => join(['c.png', '', ''])).toThrow("there is no image 'c.png'");
+    expect(() => joinCaptions({ source: 'words.csv', header: ['file', 'text'], rows: [] }, set)).toThrow('words.csv has no column caption');
   });
 });

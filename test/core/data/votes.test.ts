@@ -2,15 +2,16 @@ import { describe, expect, test } from 'vitest';
 import { ndarray } from '../../../src/core/array.js';
 import { readImageFolder, readImageList } from '../../../src/core/data/folder.js';
 import type { ImageSet } from '../../../src/core/data/images.js';
+import type { NamedTable } from '../../../src/core/data/named-rows.js';
 import { parseQuestions } from '../../../src/core/data/questions.js';
-import { joinVotes, type VoteTable } from '../../../src/core/data/votes.js';
+import { joinVotes } from '../../../src/core/data/votes.js';
 import { png, scratch } from './scratch.js';
 
 const questions = parseQuestions([
   { name: 'kind', answers: ['smooth', 'featured'] }, { name: 'bar', answers: ['yes', 'no'], parents: ['kind_featured'] },
 ], 'schema');
 const HEADER = ['file', 'bar_no', 'ra', 'kind_smooth', 'kind_featured', 'bar_yes'];
-const table = (...rows: string[][]): VoteTable => ({ source: 'votes.csv', header: HEADER, rows });
+const table = (...rows: string[][]): NamedTable => ({ source: 'votes.csv', header: HEADER, rows });
 const set = (names: string[] | undefined, skipped: string[] = []): ImageSet => ({
   images: ndarray('uint8', [names?.length ?? 1, 1, 1, 1], new Uint8Array(names?.length ?? 1)), ...(names && { names }),
   skipped: skipped.map((name) => ({ name, reason: 'damaged' })),
