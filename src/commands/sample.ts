@@ -48,7 +48,7 @@ export const sample = defineCommand({
     const { model, inputs } = await openModel(argument ?? '-', o);
     const asked = askedOf(model, o);
     if (model.student) refuseForStudents(context);
-    if (o.guidance !== 1 && asked.numbers === undefined) {
+    if (o.guidance !== 1 && o.class === undefined && o.prompt === undefined) {
       throw new UsageError('--guidance strengthens what is asked for; ask with --class or --prompt');
     }
     const limit = model.student?.guidanceMax;

@@ -15,7 +15,7 @@ import { setUp, type BootOptionValues } from './boot.js';
 /** Mean and standard deviation of the density that --exact gaussian stands for. */
 const [MEAN, STD] = [2, 0.5];
 /** What the student may be off, root mean square. */
-const TOLERANCE = 0.02;
+const TOLERANCE = 0.01;
 
 /** Standard deviation of x_t and the exact denoiser, of N(MEAN, STD^2). */
 const deviation = ({ alpha, sigma }: NoiseLevel): number => Math.hypot(alpha * STD, sigma);

@@ -145,7 +145,9 @@ export function setUp(teacher: DiffusionModel, prompts: readonly string[] | unde
     program, steps: o.steps, examplesPerStep: batch,
     initial: () => new Map([...initialState(program, o.seed), ...firstWeights(teacher, o)]),
     feeds: (k) => {
-      const t = Array.from(stream(o.seed, 'times', k).uniform(batch), (u) => o.tMin + o.step + u * (tMax - o.tMin - o.step));
+      // From half a step on: the last links end exactly at tMin, where the student will be asked.
+      const earliest = o.tMin + o.step / 2;
+      const t = Array.from(stream(o.seed, 'times', k).uniform(batch), (u) => earliest + u * (tMax - earliest));
       const s = t.map((time) => Math.max(time - o.step, o.tMin));
       const links = t.map((time, i) => linkOf(of.schedule, time, s[i]!));
       const vector = (values: readonly number[]) => float32([batch], values);
