@@ -1,5 +1,5 @@
 # What the claims about methods on photographs share. A script sets OUT and EPOCHS, sources this, gives `train_all` its variants,
-# and then reports. Every run has one thread; JOBS runs go on at a time.
+# and then reports. Every run has one thread; JOBS runs go on at a time. FAMILY is pretrain or distill.
 DATA=${DATA:-../shared/data/cifar10-12k.tar}
 SEEDS=${SEEDS:-0 1 2}
 LIMIT=${LIMIT:-10000}
@@ -10,34 +10,43 @@ if [ ! -f "$DATA" ]; then
   exit 0
 fi
 byo() { node bin/byo.js "$@"; }
-rm -rf "$OUT/linear" "$OUT/models" "$OUT/diagnose"
+FAMILY=${FAMILY:-pretrain}
+rm -rf "$OUT/linear" "$OUT/knn" "$OUT/models" "$OUT/diagnose"
 mkdir -p "$OUT"
 byo convert "$DATA" --size "$SIZE" --limit "$LIMIT" -o "$OUT/data.st" --force --quiet
 
-# NAME SEED OPTIONS of embed: the linear probe's hits on every test image, and what the features are like
+# NAME SEED OPTIONS of embed: the linear probe's hits on every test image, and what the features are like; with KNN set, hits of
+# plain nearest neighbours of standardised features too
 score() {
   local name=$1 seed=$2
   mkdir -p "$OUT/features/$name" "$OUT/linear/$name" "$OUT/diagnose/$name"
   byo embed "$OUT/data.st" -o "$OUT/features/$name/$seed.st" --threads 1 --force --quiet "${@:3}"
   byo probe linear "$OUT/features/$name/$seed.st" --predictions "$OUT/linear/$name/$seed.st" --threads 1 --quiet \
     --c-min 0.01 --c-max 1 --c-count 3 --tolerance 1e-3 >/dev/null
+  if [ -n "${KNN:-}" ]; then
+    mkdir -p "$OUT/knn/$name"
+    byo probe knn "$OUT/features/$name/$seed.st" --predictions "$OUT/knn/$name/$seed.st" --threads 1 --quiet \
+      --metric euclidean --weights none --scale standard >/dev/null
+  fi
   byo probe diagnose "$OUT/features/$name/$seed.st" --rows 2000 --threads 1 --json --quiet > "$OUT/diagnose/$name/$seed.json"
 }
 
-# SEED NAME METHOD OPTIONS: trains and scores one variant; with UNTRAINED set, its encoder before training too
+# SEED NAME METHOD OPTIONS: trains and scores one variant; with UNTRAINED set, its encoder before training too, with TEACHER set
+# the target network's
 train() {
   local seed=$1 name=$2 method=$3 model=$OUT/models/$2/$1.st
   mkdir -p "$OUT/models/$name"
-  byo pretrain "$method" "$OUT/data.st" --preset tiny --width 16 --epochs "$EPOCHS" --seed "$seed" --threads 1 --quiet \
+  byo "$FAMILY" "$method" "$OUT/data.st" --preset tiny --width 16 --epochs "$EPOCHS" --seed "$seed" --threads 1 --quiet \
     --log "${model%.st}.jsonl" -o "$model" "${@:4}" || { echo "$name, seed $seed: no model (exit code $?)"; return 0; }
   score "$name" "$seed" --model "$model"
   [ -z "${UNTRAINED:-}" ] || score "$name-untrained" "$seed" --model "$model" --untrained --seed "$seed"
+  [ -z "${TEACHER:-}" ] || score "$name-teacher" "$seed" --model "$model" --target
 }
 
 # Lines `NAME METHOD OPTIONS` from standard input, every one for every seed; the arguments are further options of all
 train_all() {
   local start=$SECONDS seed line
-  export OUT EPOCHS UNTRAINED
+  export OUT EPOCHS FAMILY UNTRAINED TEACHER KNN
   export -f byo score train
   while read -r line; do
     for seed in $SEEDS; do printf '%s %s%s\n' "$seed" "$line" "${*:+ $*}"; done
@@ -67,7 +76,8 @@ report() {
       }));
       const gauges = seeds.map((seed) => JSON.parse(readFileSync(`${out}/diagnose/${name}/${seed}.json`, 'utf8')));
       const logs = seeds.map((seed) => `${out}/models/${name}/${seed}.jsonl`).filter(existsSync)
-        .map((log) => JSON.parse(readFileSync(log, 'utf8').trim().split('\n').at(-1)).featureStd);
+        .map((log) => JSON.parse(readFileSync(log, 'utf8').trim().split('\n').at(-1)).featureStd)
+        .filter((deviation) => deviation !== undefined);
       console.log([
         name.padEnd(21), percent(plugIn.base).padEnd(10), `${percent(base.low)} .. ${percent(base.high)}`.padEnd(15),
         hits.map(percent).join(' ').padEnd(20), mean(gauges.map((g) => g.collapseStd)).toFixed(4).padEnd(11),
@@ -77,12 +87,12 @@ report() {
 END
 }
 
-# BASE NAMES: differences of accuracy to a base in percentage points, paired by seed and test image
+# BASE NAMES: differences of accuracy to a base in percentage points, paired by seed and test image; of the probe that KIND names
 compare() {
-  local base=$1 name
+  local base=$1 name hits=$OUT/${KIND:-linear}
   for name in "${@:2}"; do
-    [ -d "$OUT/linear/$name" ] && [ -d "$OUT/linear/$base" ] || continue
-    byo interval multi "$OUT/linear" --base "$base" --experiment "$name" --paired --json --quiet | node --input-type=module -e '
+    [ -d "$hits/$name" ] && [ -d "$hits/$base" ] || continue
+    byo interval multi "$hits" --base "$base" --experiment "$name" --paired --json --quiet | node --input-type=module -e '
       const [name, base] = process.argv.slice(1);
       let text = "";
       for await (const chunk of process.stdin) text += chunk;

@@ -65,6 +65,10 @@ export const text = <const S extends Omit<TextSpec, 'kind'>>(spec: S) => ({ kind
 export const numbers = <const S extends Omit<ListSpec, 'kind'>>(spec: S) => ({ kind: 'numbers', ...spec }) as const;
 export const texts = <const S extends Omit<ListSpec, 'kind'>>(spec: S) => ({ kind: 'texts', ...spec }) as const;
 
+/** A table, or values, without some of the options. */
+export const without = <T extends object, K extends keyof T>(table: T, keys: readonly K[]): Omit<T, K> =>
+  Object.fromEntries(Object.entries(table).filter(([key]) => !keys.includes(key as K))) as Omit<T, K>;
+
 /** `weightDecay` -> `weight-decay`. */
 export const kebab = (key: string): string => key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 /** `weightDecay` -> `BYO_WEIGHT_DECAY`. */

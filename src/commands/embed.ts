@@ -88,7 +88,7 @@ export function encoderWeights({ tensors }: Artifact, target: boolean, source: s
 }
 
 /** Images in [0, 1] averaged down to side x side, [N, C * side * side]. */
-function pixelFeatures(images: NdArray<Uint8Array>, side: number): NdArray {
+export function pixelFeatures(images: NdArray<Uint8Array>, side: number): NdArray {
   const [count, channels, height, width] = images.shape as [number, number, number, number];
   if (side > Math.min(height, width)) throw new UsageError(`--pixels ${side} is more than the images' ${height}x${width}`);
   const out = new Float32Array(count * channels * side * side);

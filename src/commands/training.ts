@@ -11,7 +11,7 @@ import { canonicalJson } from '../core/files/json.js';
 import { openEvents } from '../core/files/tfevents.js';
 import { train, type State, type StepReport } from '../core/train/index.js';
 import { openLog } from '../core/train/log.js';
-import type { Pretraining } from './pretrain/method.js';
+import type { Run } from './pretrain/method.js';
 
 type Options = Values<typeof outputOptions & typeof computeOptions & typeof seedOption & typeof trainingOptions>;
 
@@ -20,7 +20,7 @@ type Options = Values<typeof outputOptions & typeof computeOptions & typeof seed
  * model, or only the checkpoint where a signal ended the run.
  */
 export async function runTraining(
-  context: Context, job: Pretraining, options: Options, recipe: Recipe,
+  context: Context, job: Run, options: Options, recipe: Recipe,
 ): Promise<void> {
   const { terminal, interruption } = context;
   const { stream } = job;
@@ -41,9 +41,9 @@ export async function runTraining(
   ]);
   const progress = await terminal.progress(context.command, job.steps, 'steps');
   const writeModel = async (path: string, state: State, step: number) => {
-    const { meta, tensors } = job.model(state);
+    const { kind = 'model', meta, tensors } = await job.model(state);
     const more = { ...(step < job.steps && { step }), ...(stream && { stream: stream.counts(step) }) };
-    await writeArtifact(path, { kind: 'model', schema: 1, recipe, meta: { ...meta, ...more }, tensors }, { force: options.force });
+    await writeArtifact(path, { kind, schema: 1, recipe, meta: { ...meta, ...more }, tensors }, { force: options.force });
   };
   const keep = (step: number, state: State) => writeModel(options.output.replace(/(\.[^./]*)?$/, `-${step}$1`), state, step);
   let lastSave = performance.now();
@@ -55,6 +55,8 @@ export async function runTraining(
       seed: options.seed, ...compute, ...(resume && { resume }),
       onStep: async (report) => {
         const { done } = report;
+        const warning = done === 1 ? job.warning?.(report.metrics) : undefined;
+        if (warning) terminal.warn(warning);
         const epochEnds = done === job.steps || (job.stepsPerEpoch && done % job.stepsPerEpoch === 0);
         if (job.monitor && epochEnds) monitored = await job.monitor(report.state(), compute);
         progress.update(done, { ...shownValues(report, job), ...monitored });
@@ -75,6 +77,7 @@ export async function runTraining(
     });
     progress.stop();
     if (done < job.steps && !ended) {
+      if (done === 0) return terminal.info('stopped before the first step; nothing is kept');
       const why = kept ? 'the output is a stream (--checkpoint FILE keeps the state)' : `${stream.name} cannot be read again`;
       terminal.info(`stopped after step ${done} of ${job.steps}; `
         + (checkpoint ? `the state is in ${checkpoint}, --resume goes on from it` : `nothing is kept, since ${why}`));
@@ -90,6 +93,10 @@ export async function runTraining(
     await Promise.all(logs.map((log) => log.close()));
   }
 }
+
+/** What a scope of a state holds, under names within it: the tensors of a model file. */
+export const below = (state: State, scope: string): State => new Map([...state].filter(([name]) => name.startsWith(`${scope}.`))
+  .map(([name, value]) => [name.slice(scope.length + 1), value]));
 
 const isFile = (output: string): boolean => output !== '-' && !output.startsWith('/dev/');
 
@@ -113,11 +120,11 @@ function difference(then: Recipe, now: Recipe): string | undefined {
   return then.version === now.version ? undefined : `it was made by version ${then.version}`;
 }
 
-const shownValues = ({ done, metrics }: StepReport, { stepsPerEpoch }: Pretraining): Record<string, number | string> => ({
+const shownValues = ({ done, metrics }: StepReport, { stepsPerEpoch }: Run): Record<string, number | string> => ({
   ...(stepsPerEpoch && { epoch: (done / stepsPerEpoch).toFixed(1) }), ...metrics,
 });
 
-function logLine(report: StepReport, job: Pretraining): Record<string, number> {
+function logLine(report: StepReport, job: Run): Record<string, number> {
   const { done, metrics, schedule, computeMs, prepareMs, waitMs } = report;
   const { stepsPerEpoch, stream } = job;
   return {

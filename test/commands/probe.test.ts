@@ -198,3 +198,43 @@ describe('bad input', () => {
     await expect(runCommand('probe diagnose', [path('blobs.st'), '--against', path('shuffled.st')])).rejects.toThrow('labels of row 0 are 0');
   });
 });
+
+describe("the probes of Random Teachers are Good Teachers", () => {
+  /** Other units for every feature, and one that says nothing. */
+  const affine = (seed: number) => {
+    const [scale, shift] = [stream(seed, 'scale').uniform(width, 0.1, 10), stream(seed, 'shift').normal(width, 0, 5)];
+    return ndarray('float32', [rows, width + 1], Float32Array.from({ length: rows * (width + 1) }, (_, at) => {
+      const [i, j] = [Math.floor(at / (width + 1)), at % (width + 1)];
+      return j === width ? 3 : features[i * width + j] * scale[j]! + shift[j]!;
+    }));
+  };
+  const split = ndarray('uint8', [rows], Uint8Array.from({ length: rows }, (_, i) => (i % 5 === 0 ? 2 : 0)));
+  const common = { labels: int32([rows], labels), split };
+
+  beforeAll(async () => {
+    await write('same.st', { features: affine(0), ...common });
+    await write('scaled.st', { features: affine(1), ...common });
+  });
+
+  it('AdamW learns at a constant rate from a start that is drawn, the same in any units of the features', async () => {
+    const probe = (file: string, ...more: string[]) => runJson('probe linear', [path(file), '--solver', 'sgd', '--protocol', 'random-teacher', ...more]);
+    const [[a], [b]] = [await probe('same.st', '--epochs', '300', '--predictions', path('a.st')),
+      await probe('scaled.st', '--epochs', '300', '--predictions', path('b.st'))];
+    expect(a!.value).toBeGreaterThan(0.7); // chance is a third
+    expect(b!.value).toBe(a!.value);
+    const scores = await Promise.all(['a.st', 'b.st'].map(async (file) => (await readArtifact(path(file))).tensors.get('scores')!));
+    expectClose(scores[0]!.data as Float32Array, scores[1]!.data as Float32Array, 1e-3);
+    // Ten epochs of one batch at 1e-3 are a beginning.
+    expect((await probe('same.st'))[0]).toMatchObject({ chosen: { lr: 0.001, epochs: 10 } });
+  });
+
+  it('nearest neighbours in standardised features, each with one vote; every row is its own nearest', async () => {
+    const knn = (file: string, ...more: string[]) =>
+      runJson('probe knn', [path(file), '--metric', 'euclidean', '--weights', 'none', ...more]);
+    const [[a], [b]] = [await knn('same.st', '--scale', 'standard'), await knn('scaled.st', '--scale', 'standard')];
+    expect(a!.value).toBeGreaterThan(0.8);
+    expect(b!.value).toBe(a!.value);
+    expect((await knn('scaled.st'))[0]!.value).not.toBe(b!.value);
+    expect((await knn('blobs.st', '--k', '1', '--test', path('blobs.st')))[0]!.value).toBe(1);
+  });
+});

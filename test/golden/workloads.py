@@ -34,6 +34,7 @@ SIZES = {
     'w7_simsiam': {'batch': 8, 'size': 16, 'width': 2, 'hidden': 8, 'projection': 8, 'bottleneck': 4},
     'w8_swav': {'batch': 8, 'size': 16, 'small': 8, 'crops': 2, 'width': 2, 'hidden': 8, 'projection': 4, 'prototypes': 5},
     'w9_byol_group': {'batch': 8, 'size': 16, 'width': 2, 'hidden': 8, 'projection': 4, 'groups': 2},
+    'krrst_step': {'batch': 8, 'size': 16, 'width': 2, 'synthetic': 6, 'dimension': 3, 'ridge': 0.01},
 }
 
 
@@ -94,7 +95,7 @@ def trajectory(peer, sizes):
 
 
 def main():
-    body = {peer[:2]: trajectory(peer, sizes) for peer, sizes in SIZES.items()}
+    body = {peer.split('_')[0]: trajectory(peer, sizes) for peer, sizes in SIZES.items()}
     pathlib.Path(__file__).with_suffix('.json').write_text(json.dumps(body, separators=(',', ':')) + '\n')
 
 

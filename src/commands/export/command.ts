@@ -5,6 +5,7 @@ import { InputError } from '../../core/errors.js';
 import { asInput, readArtifact, writeArtifact } from '../../core/files/artifact.js';
 import { encodeNpz } from '../../core/files/npy.js';
 import { checkOutput, nameOf, writeOutput } from '../../core/files/streams.js';
+import type { EncoderSpec } from '../../core/nn/index.js';
 import { encoderOf, encoderWeights } from '../embed.js';
 import { onnxEncoder } from './onnx.js';
 
@@ -24,7 +25,8 @@ export const exportCommand = defineCommand({
   description: 'ONNX models take any number of images, float32 [batch, C, size, size] from 0 to 1, normalise them and give features '
     + '[batch, D]. They use the standard operators of opset 21 only, and carry a card (description, preprocessing, recipe) in their '
     + 'metadata. onnx-web is the same model for onnxruntime-web, old versions of it too: operators of opset 17 that its WebAssembly and '
-    + 'WebGPU backends have, float32 throughout, whole numbers only as constant shapes, one file. torchvision writes the weights of a ResNet, RegNetY or EfficientNet as safetensors, under the names of torchvision.models.',
+    + 'WebGPU backends have, float32 throughout, whole numbers only as constant shapes, one file. torchvision writes the weights of a ResNet, VGG, '
+    + 'RegNetY or EfficientNet as safetensors, under the names of torchvision.models.',
   examples: [
     ['byo export encoder.st -o encoder.onnx', 'for ONNX Runtime in any language'],
     ['byo export encoder.st --format onnx-web -o encoder.onnx', 'for onnxruntime-web in a page'],
@@ -49,11 +51,13 @@ export const exportCommand = defineCommand({
       return writeOutput(o.output, [bytes], { force: o.force });
     }
     const { encoder, input } = model;
-    if (encoder.name.startsWith('convnet') || (encoder.norm ?? 'batch') !== 'batch' || encoder.weightStandardization) {
+    if (!inTorchvision(encoder)) {
       throw new InputError(`${nameOf(source)} holds a ${encoder.name} with ${encoder.norm ?? 'batch'} normalisation, but torchvision has ResNets, `
-        + 'RegNets and EfficientNets with plain batch normalisation only; export it as onnx or npz');
+        + 'RegNets and EfficientNets with plain batch normalisation only, and VGGs with or without; export it as onnx or npz');
     }
-    if (!encoder.name.startsWith('resnet')) {
+    if (encoder.name === 'vgg11') {
+      context.terminal.info(`these are the features of ${encoder.norm === 'none' ? 'vgg11' : 'vgg11_bn'}; its avgpool and classifier are not part of them`);
+    } else if (!encoder.name.startsWith('resnet')) {
       if (encoder.stem === 'cifar') context.terminal.info('the first convolution has stride 1: change it in the torchvision model before loading');
     } else if (encoder.stem !== 'imagenet') {
       context.terminal.info(`the first layer is a 3x3 convolution of stride 1${encoder.stem === 'cifar' ? ', and there is no max-pool after it' : ''}: `
@@ -66,3 +70,7 @@ export const exportCommand = defineCommand({
     }, { force: o.force });
   },
 });
+
+/** Whether torchvision.models has such a network. */
+const inTorchvision = ({ name, norm = 'batch', weightStandardization = false }: EncoderSpec): boolean =>
+  !name.startsWith('convnet') && !weightStandardization && (norm === 'batch' || (name === 'vgg11' && norm === 'none'));

@@ -17,11 +17,13 @@ const shared = {
   preview: text({ placeholder: 'file', local: true, help: 'write augmented views of the first images as a data set, and do not train' }),
 } as const;
 
-/** `byo pretrain METHOD`: reads a data set or a stream, trains, writes a model. */
-export function pretrain<T extends OptionTable>(method: PretrainMethod<T>): Command {
+export const pretrain = <T extends OptionTable>(method: PretrainMethod<T>): Command => learningCommand('pretrain', method);
+
+/** `byo FAMILY METHOD`: reads a data set or a stream, trains, writes a model. */
+export function learningCommand<T extends OptionTable>(family: 'pretrain' | 'distill', method: PretrainMethod<T>): Command {
   const { name, summary, description, paper, examples } = method;
   return defineCommand({
-    name: `pretrain ${name}`, summary, description, paper, examples,
+    name: `${family} ${name}`, summary, description, paper, examples,
     arguments: [{ name: 'data', optional: true, variadic: true,
       help: 'data set of images; with --stream tar shards, shards-{000..123}.tar, or a folder; standard input where left out' }],
     options: { ...method.options, ...shared } as OptionTable,
@@ -67,8 +69,8 @@ async function writePreview(
 }
 
 /** Fills in a preset's values wherever the user (or a file, or a variable) gave none. */
-function applyPreset<T extends OptionTable, V extends Values<T>>(
-  method: PretrainMethod<T>, { terminal, origins }: Context, values: V, choose: () => string,
+export function applyPreset<T extends OptionTable, V extends Values<T>>(
+  method: Pick<PretrainMethod<T>, 'options' | 'presets'>, { terminal, origins }: Context, values: V, choose: () => string,
 ): V {
   if (!('preset' in method.options)) return values;
   const asked = (values as unknown as { preset: string }).preset;

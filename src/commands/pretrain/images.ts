@@ -9,7 +9,8 @@ import { UsageError } from '../../core/errors.js';
 import { correct, grad, input, type Operand, type Tensor } from '../../core/graph/index.js';
 import { crossEntropy } from '../../core/losses/index.js';
 import {
-  encode, ENCODERS, linear, NORMS, parseRegNet, STEMS, stepProgram, type EncoderSpec, type Scope, type Variable,
+  encode, ENCODERS, HEAD_NORMS, linear, NORMS, parseRegNet, STEMS, stepProgram,
+  type EncoderSpec, type Scope, type StepProgram, type Variable,
 } from '../../core/nn/index.js';
 import { accumulate, adam, adamw, lamb, larc, lars, sgd, warmupCosine, type Update } from '../../core/optim/index.js';
 import { stream } from '../../core/random.js';
@@ -27,7 +28,7 @@ export const imageOptions = {
   stem: choice({ choices: STEMS, default: 'cifar', help: "a ResNet's first layers: imagenet 7x7/2 + pool, cifar 3x3, "
     + "stl 3x3 + pool; a RegNetY's or EfficientNet's: cifar 3x3, otherwise 3x3/2" }),
   norm: choice({ choices: NORMS, default: 'batch', help: 'normalisation of the encoder' }),
-  headNorm: choice({ choices: NORMS, default: 'batch', help: 'normalisation of projector and predictor' }),
+  headNorm: choice({ choices: HEAD_NORMS, default: 'batch', help: 'normalisation of projector and predictor' }),
   groups: integer({ default: 16, min: 1, guess: true, help: 'groups of --norm group' }),
   weightStandardization: flag({ help: "standardise the encoder's filters" }),
   remat: flag({ local: true, help: 'keep no values within the blocks of the encoder: compute them again for the backward pass' }),
@@ -47,7 +48,7 @@ export const imageOptions = {
   ...streamOptions,
 } as const;
 /** Their values; methods have presets of their own. */
-export type ImageOptions = Omit<Values<typeof imageOptions>, 'preset'>;
+export type ImageOptions = Omit<Values<typeof imageOptions>, 'preset' | 'headNorm'>;
 
 /** The preset for images of a size. */
 export function presetBySize([, height, width]: BatchSource['shape']): '32' | '96' | 'imagenet' {
@@ -69,6 +70,14 @@ export interface ImageMethod {
   readonly finalLr?: number;
   /** Parameters whose learning rate is the peak throughout; none where left out. */
   readonly constantLr?: (parameter: Variable) => boolean;
+  /** Parameters that --weight-decay decays where the optimiser leaves that open; all of them where left out. */
+  readonly decays?: (parameter: Variable) => boolean;
+  /** First values of the state where they are not simply drawn. */
+  readonly initial?: (program: StepProgram) => State;
+  /** As of `Pretraining`. */
+  readonly warning?: Pretraining['warning'];
+  /** Factor of a parameter's learning rate; 1 where left out. */
+  readonly lrFactor?: (parameter: Variable) => number;
   /** What the method settles about the encoder besides the options. */
   readonly encoder?: Partial<EncoderSpec>;
   /** What the model file says of the method besides its name. */
@@ -88,8 +97,11 @@ export interface ImageStep {
   readonly scheduled: Readonly<Record<string, Tensor>>;
   /** The encoder below `scope`: [B, C, size, size] -> [B, D]. */
   represent(scope: Scope, view: Tensor): Tensor;
-  /** Updates `parameters` against the gradient of `loss`; `afterwards` assigns what follows the new weights (a target). */
-  learn(loss: Tensor, parameters: readonly Variable[], afterwards?: () => void): void;
+  /**
+   * Updates `parameters` against the gradient of `loss`, which it returns; `afterwards` assigns what follows the new weights (a
+   * target).
+   */
+  learn(loss: Tensor, parameters: readonly Variable[], afterwards?: () => void): readonly Tensor[];
 }
 
 /** What a step reports (scalars by name), and the representation [B, D] that `--monitor linear` classifies. */
@@ -99,12 +111,14 @@ export interface StepResult {
 }
 
 /** Per-channel mean and standard deviation that images are normalised with after augmentation. */
-const STATISTICS = {
+export const STATISTICS = {
   3: IMAGENET_STATISTICS,
   1: { mean: [0.5], std: [0.25] },
 } as const;
 
-export const encoderSpec = (o: ImageOptions): EncoderSpec => ({
+export const encoderSpec = (
+  o: Pick<ImageOptions, 'encoder' | 'width' | 'norm' | 'stem' | 'regnet' | 'groups' | 'weightStandardization'>,
+): EncoderSpec => ({
   name: o.encoder, width: o.width, norm: o.norm,
   ...(o.encoder.startsWith('resnet') && { stem: o.stem }),
   ...(o.encoder === 'efficientnet_b0' && { stem: o.stem }),
@@ -149,7 +163,7 @@ export function pretrainImages(data: TrainingImages, o: ImageOptions, seed: numb
       scheduled: Object.fromEntries(schedules.map(([name]) => [name, input(name, [])])),
       represent: (scope, view) => encode({ ...encoder.encoder, remat: o.remat }, scope.at('encoder'), view),
       learn: (loss, parameters, afterwards) =>
-        learn(root, loss, parameters, o, { lr, peak, constantLr: method.constantLr, apply, afterwards }),
+        learn(root, loss, parameters, o, { lr, peak, ...method, apply, afterwards }),
     });
     const classNumber = classes?.length ?? classCount(labels ?? []);
     const monitor = o.monitor === 'linear' ? monitorLinear(root.at('monitor'), representation, classNumber) : {};
@@ -162,6 +176,7 @@ export function pretrainImages(data: TrainingImages, o: ImageOptions, seed: numb
   const randomOf = (view: string, step: number) => stream(seed, `augment ${view}`, step);
   return {
     program, steps, stepsPerEpoch, examplesPerStep: o.batch, ...(isStream(data) && { stream: data }),
+    ...(method.initial && { initial: () => method.initial!(program) }), warning: method.warning,
     feeds: async (k) => {
       const batch = await source.batch(k);
       if (!batch) return undefined;
@@ -207,6 +222,8 @@ interface Learning {
   /** Learning rate of the parameters that `constantLr` picks. */
   readonly peak: number;
   readonly constantLr?: ImageMethod['constantLr'];
+  readonly decays?: ImageMethod['decays'];
+  readonly lrFactor?: ImageMethod['lrFactor'];
   /** 1 on steps that update, 0 on those that only accumulate. */
   readonly apply: Tensor;
   readonly afterwards?: () => void;
@@ -214,32 +231,43 @@ interface Learning {
 
 function learn(
   root: Scope, loss: Tensor, parameters: readonly Variable[], o: ImageOptions,
-  { lr, peak, constantLr = () => false, apply, afterwards }: Learning,
-): void {
+  { lr, peak, constantLr = () => false, lrFactor = () => 1, decays, apply, afterwards }: Learning,
+): readonly Tensor[] {
   const gradients = grad(loss, parameters.map(({ tensor }) => tensor));
   const optimizer = root.at('optimizer');
   const update = (updates: readonly Update[]) => {
-    optimize(optimizer, updates.filter(([parameter]) => !constantLr(parameter)), o, lr);
+    const scheduled = updates.filter(([parameter]) => !constantLr(parameter));
+    for (const factor of new Set(scheduled.map(([parameter]) => lrFactor(parameter)))) {
+      const group = scheduled.filter(([parameter]) => lrFactor(parameter) === factor);
+      optimize(factor === 1 ? optimizer : optimizer.at('scaled'), group, o, { lr: factor === 1 ? lr : lr.mul(factor), decays });
+    }
     const constant = updates.filter(([parameter]) => constantLr(parameter));
-    if (constant.length > 0) optimize(optimizer.at('constant'), constant, o, peak);
+    if (constant.length > 0) optimize(optimizer.at('constant'), constant, o, { lr: peak, decays });
     afterwards?.();
   };
   const updates = parameters.map((p, i): Update => [p, gradients[i]!]);
-  if (o.accumulate === 1) return update(updates);
-  // Running statistics move on every step; only what the update assigns waits for the last of the accumulated ones.
-  const moved = new Set(root.variables.filter(({ next }) => next));
-  accumulate(optimizer, updates, { every: o.accumulate, apply }, update, () => root.variables.filter((v) => !moved.has(v)));
+  if (o.accumulate === 1) {
+    update(updates);
+  } else {
+    // Running statistics move on every step; only what the update assigns waits for the last of the accumulated ones.
+    const moved = new Set(root.variables.filter(({ next }) => next));
+    accumulate(optimizer, updates, { every: o.accumulate, apply }, update, () => root.variables.filter((v) => !moved.has(v)));
+  }
+  return gradients;
 }
 
-function optimize(scope: Scope, updates: readonly Update[], o: ImageOptions, lr: Operand): void {
-  const { momentum, weightDecay } = o;
-  switch (o.optimizer) {
-    case 'lars': return lars(scope, updates, { lr, momentum, weightDecay });
-    case 'larc': return larc(scope, updates, { lr, momentum, weightDecay });
-    case 'sgd': return sgd(scope, updates, { lr, momentum, weightDecay });
-    case 'adam': return adam(scope, updates, { lr, weightDecay });
-    case 'adamw': return adamw(scope, updates, { lr, weightDecay });
-    case 'lamb': return lamb(scope, updates, { lr, weightDecay });
+function optimize(
+  scope: Scope, updates: readonly Update[], { optimizer, momentum, weightDecay }: ImageOptions,
+  { lr, decays }: { readonly lr: Operand; readonly decays?: ImageMethod['decays'] },
+): void {
+  const settings = { lr, weightDecay, ...(decays && { decays }) };
+  switch (optimizer) {
+    case 'lars': return lars(scope, updates, { ...settings, momentum });
+    case 'larc': return larc(scope, updates, { ...settings, momentum });
+    case 'sgd': return sgd(scope, updates, { ...settings, momentum });
+    case 'adam': return adam(scope, updates, settings);
+    case 'adamw': return adamw(scope, updates, settings);
+    case 'lamb': return lamb(scope, updates, settings);
   }
 }
 

@@ -5,18 +5,27 @@ import type { CompileOptions } from '../../core/engine/index.js';
 import type { Artifact } from '../../core/files/artifact.js';
 import type { Job, State } from '../../core/train/index.js';
 
-/** A pretraining run that a method has set up. */
-export interface Pretraining extends Job {
+export type Result = Pick<Artifact, 'meta' | 'tensors'> & Partial<Pick<Artifact, 'kind'>>;
+
+/** A training run with what the command line shows of it. */
+export interface Run extends Job {
   /** Steps of one pass over the data; a stream has none. */
   readonly stepsPerEpoch?: number;
   /** Examples that one step sees, for throughput. */
   readonly examplesPerStep: number;
   /** The stream that its data come from, if they do. */
   readonly stream?: ImageStream;
-  /** The model file's tensors and meta. */
-  model(state: State): Pick<Artifact, 'meta' | 'tensors'>;
+  /** The result's tensors and meta; its kind is `model` where left out. */
+  model(state: State): Result | Promise<Result>;
+  /** What is wrong with the run as its first step's reports show, in a sentence. */
+  warning?(metrics: Readonly<Record<string, number>>): string | undefined;
   /** What the encoder knows at this moment; asked after every epoch. */
   monitor?(state: State, compute: CompileOptions): Promise<Record<string, number>>;
+}
+
+/** A pretraining run that a method has set up. */
+export interface Pretraining extends Run {
+  model(state: State): Result;
   /** Augmented views of the first batch, one set of images per view, for a look at what the method sees. */
   preview?(compute: CompileOptions): Promise<NdArray<Uint8Array>[]>;
 }

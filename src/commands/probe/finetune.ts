@@ -1,23 +1,18 @@
 import { choice, flag, integer, numbers, type Values } from '../../cli/options.js';
-import { float32, int32, type NdArray } from '../../core/array.js';
-import { augment, declarePlan, normalize, planInputs, planView, WEAK, type ViewAugmentation } from '../../core/data/augment/index.js';
-import { Batches, gatherImages } from '../../core/data/batches.js';
+import { float32, type NdArray } from '../../core/array.js';
+import { PLAIN, type ViewAugmentation } from '../../core/data/augment/index.js';
 import { imageSetOf } from '../../core/data/dataset.js';
 import { imagesAt } from '../../core/data/images.js';
 import type { CompileOptions } from '../../core/engine/index.js';
 import { UsageError } from '../../core/errors.js';
-import { asInput, readArtifact } from '../../core/files/artifact.js';
+import { asInput, readArtifact, type Artifact, type RecipeInput } from '../../core/files/artifact.js';
 import { nameOf } from '../../core/files/streams.js';
-import { grad, input } from '../../core/graph/index.js';
-import { crossEntropy } from '../../core/losses/index.js';
-import { encode, init, initialState, linear, stepProgram } from '../../core/nn/index.js';
+import { initialState } from '../../core/nn/index.js';
 import { adam, warmupCosine } from '../../core/optim/index.js';
-import { stream } from '../../core/random.js';
-import { applyLinear } from '../../core/stats/linear.js';
 import { predict } from '../../core/stats/logistic.js';
-import { matrix, type LinearAlgebra, type Matrix } from '../../core/stats/matrix.js';
+import type { LinearAlgebra } from '../../core/stats/matrix.js';
 import { accuracy } from '../../core/stats/metrics.js';
-import { embedImages, train, type ImageEncoder, type State } from '../../core/train/index.js';
+import { classScores, supervisedJob, train, type ImageEncoder, type State } from '../../core/train/index.js';
 import { encoderOf, encoderWeights } from '../embed.js';
 import { tableOf, type Labelled, type Table } from './data.js';
 
@@ -31,6 +26,9 @@ export const finetuneOptions = {
   flips: choice({ choices: ['none', 'horizontal', 'all'], default: 'horizontal', help: 'augmentation of fine-tuning; all: to the eight sides of a square' }),
 } as const;
 type Options = Values<typeof finetuneOptions>;
+
+/** What fine-tuning needs of them. */
+export type TuneSettings = Pick<Options, 'untrained' | 'lrs' | 'steps' | 'batch' | 'flips'>;
 
 /** A model, and the images that it is fine-tuned and tested on. */
 export interface Tunable {
@@ -49,14 +47,18 @@ export async function readTunable(
   if (test !== undefined) throw new UsageError('--finetune tests on the test part of the data set; leave --test out');
   const model = await readArtifact(path, { kind: 'model' });
   const data = await readArtifact(source, { kind: 'dataset' });
-  const { images } = imageSetOf(data, nameOf(source));
+  return {
+    encoder: encoderOf(model, nameOf(path)), weights: encoderWeights(model, false, nameOf(path)),
+    ...numberedImages(data, nameOf(source), [asInput('model', model, path), asInput('data', data, source)]),
+  };
+}
+
+/** The images of a data set, and the table in which each one's number is its only feature. */
+export function numberedImages(data: Artifact, source: string, inputs: readonly RecipeInput[]): Pick<Tunable, 'images' | 'table'> {
+  const { images } = imageSetOf(data, source);
   const rows = images.shape[0]!;
   const numbered = float32([rows, 1], Float32Array.from({ length: rows }, (_, i) => i));
-  return {
-    encoder: encoderOf(model, nameOf(path)), weights: encoderWeights(model, false, nameOf(path)), images,
-    table: tableOf({ ...data, tensors: new Map([...data.tensors, ['features', numbered]]) }, nameOf(source),
-      [asInput('model', model, path), asInput('data', data, source)]),
-  };
+  return { images, table: tableOf({ ...data, tensors: new Map([...data.tensors, ['features', numbered]]) }, source, inputs) };
 }
 
 export interface Tuned {
@@ -75,14 +77,11 @@ export interface Tuned {
  */
 export async function fineTune(
   tunable: Tunable, { support, validation, test }: Readonly<Record<'support' | 'validation' | 'test', Labelled>>,
-  o: Options & { readonly classes: number; readonly seed: number }, compute: CompileOptions & { readonly algebra: LinearAlgebra },
+  o: TuneSettings & { readonly classes: number; readonly seed: number },
+  compute: CompileOptions & { readonly algebra: LinearAlgebra },
 ): Promise<Tuned> {
-  const classify = async (state: State, { x }: Labelled): Promise<Int32Array> => {
-    const features = await embedImages(tunable.encoder, state, imagesAt(tunable.images, Array.from(x.data)), compute);
-    const [weight, bias] = [state.get('head.weight')!, state.get('head.bias')!];
-    const head = { weights: matrixOf(weight), bias: Float64Array.from(bias.data as Float32Array) };
-    return predict(applyLinear(head, matrixOf(features), compute.algebra));
-  };
+  const classify = async (state: State, { x }: Labelled): Promise<Int32Array> =>
+    predict(await classScores(tunable.encoder, state, imagesAt(tunable.images, Array.from(x.data)), compute));
   const reached: number[] = [];
   let best: { state: State; lr: number } | undefined;
   for (const lr of o.lrs) {
@@ -95,43 +94,20 @@ export async function fineTune(
   return { predicted: await classify(state, test), lr, validation: reached, features: state.get('head.weight')!.shape[1]! };
 }
 
-const matrixOf = ({ shape, data }: NdArray): Matrix => matrix(shape[0]!, shape[1]!, data as Float32Array);
-
-interface TuneOptions extends Options { readonly classes: number; readonly seed: number; readonly lr: number }
+interface TuneOptions extends TuneSettings { readonly classes: number; readonly seed: number; readonly lr: number }
 
 /** Trains encoder and classifier on labelled images; the final weights. */
 async function tune(
   { encoder, weights, images }: Tunable, { x: { data: numbers }, labels }: Labelled, { classes, seed, lr, ...o }: TuneOptions,
   compute: CompileOptions,
 ): Promise<State> {
-  const batches = new Batches(labels.length, Math.min(o.batch, labels.length), seed);
-  const [, channels, height, width] = images.shape as [number, number, number, number];
-  const dims = { batch: batches.batch, channels, height, width, size: encoder.input.size };
-  const view = viewOf(o.flips);
-  const program = stepProgram('finetune', (root) => {
-    const raw = input('images', [dims.batch, channels, height, width]);
-    const x = normalize(augment(raw, declarePlan('view', view, dims), view), encoder.input);
-    const y = encode(encoder.encoder, root.at('encoder'), x);
-    const scores = linear(root.at('head'), y, classes, { init: init.zeros, biasInit: init.zeros });
-    const loss = crossEntropy(scores, input('labels', [dims.batch], 'int32'));
-    const { parameters } = root;
-    const gradients = grad(loss, parameters.map(({ tensor }) => tensor));
-    adam(root.at('optimizer'), parameters.map((parameter, i) => [parameter, gradients[i]!]), { lr: input('lr', []) });
-    return { loss };
+  const job = supervisedJob(encoder, { images, rows: numbers, labels, classes }, {
+    view: viewOf(o.flips), batch: o.batch, steps: o.steps, seed,
+    lr: (step) => warmupCosine(step, { peak: lr, steps: o.steps }),
+    optimize: (scope, updates, rate) => adam(scope, updates, { lr: rate }),
   });
-  const start = new Map([...initialState(program, seed), ...(o.untrained ? [] : weights)]);
-  const { state } = await train({
-    program, steps: o.steps,
-    feeds: (step) => {
-      const chosen = batches.indices(step);
-      return {
-        images: gatherImages(images, Array.from(chosen, (i) => numbers[i]!)),
-        labels: int32([dims.batch], Int32Array.from(chosen, (i) => labels[i]!)),
-        ...planInputs('view', planView(view, dims, stream(seed, 'augment finetune', step))),
-        lr: float32([], [warmupCosine(step, { peak: lr, steps: o.steps })]),
-      };
-    },
-  }, { seed, ...compute, resume: { state: start, step: 0 } });
+  const start = new Map([...initialState(job.program, seed), ...(o.untrained ? [] : weights)]);
+  const { state } = await train(job, { seed, ...compute, resume: { state: start, step: 0 } });
   return state;
 }
 
@@ -139,5 +115,5 @@ async function tune(
 function viewOf(flips: Options['flips']): ViewAugmentation {
   const half = (asked: boolean): number => (asked ? 0.5 : 0);
   const [once, all] = [half(flips !== 'none'), half(flips === 'all')];
-  return { ...WEAK, crop: undefined, flip: once, flipVertical: all, transpose: all };
+  return { ...PLAIN, flip: once, flipVertical: all, transpose: all };
 }

@@ -3,7 +3,7 @@ import { Batches } from '../../core/data/batches.js';
 import type { CompileOptions } from '../../core/engine/index.js';
 import { grad, input, logSumExp, matmul, mul, oneHot, relu, sub, sum, type Tensor } from '../../core/graph/index.js';
 import { init, stepProgram, type Scope } from '../../core/nn/index.js';
-import { adam, sgd, warmupCosine, type Update } from '../../core/optim/index.js';
+import { adam, adamw, sgd, warmupCosine, type Update } from '../../core/optim/index.js';
 import { applyLinear, type LinearModel } from '../../core/stats/linear.js';
 import { row, rowBlock, type LinearAlgebra, type Matrix } from '../../core/stats/matrix.js';
 import { train, type State } from '../../core/train/index.js';
@@ -14,7 +14,9 @@ export interface HeadOptions {
   readonly lrs: readonly number[];
   /** Units of a hidden layer; 0 for a linear head. */
   readonly hidden: number;
-  readonly optimizer: 'sgd' | 'adam';
+  readonly optimizer: 'sgd' | 'adam' | 'adamw';
+  /** A constant rate, batches in the order of the rows and a drawn start, instead of half a cosine, shuffled batches and 0. */
+  readonly plain?: boolean;
   readonly momentum: number;
   readonly nesterov: boolean;
   readonly weightDecay: number;
@@ -28,7 +30,7 @@ export type Head = readonly LinearModel[];
 
 /**
  * Trains one softmax classifier per learning rate, all in one program whose weights have the head as their first axis; the rates
- * follow half a cosine to 0. Linear heads start at 0.
+ * follow half a cosine to 0. Linear heads start at 0. With `plain`, neither.
  */
 export async function trainHeads(
   { x, labels }: Labelled, classes: number, o: HeadOptions, compute: CompileOptions, onEpoch?: (epoch: number) => void,
@@ -41,7 +43,7 @@ export async function trainHeads(
     const features = input('x', [batch, x.cols]);
     const targets = oneHot(input('labels', [batch], 'int32'), classes);
     const hidden = o.hidden ? relu(headsLayer(root.at(0), features, [heads, o.hidden], o.hidden > 0)) : features;
-    const scores = headsLayer(root.at(o.hidden ? 1 : 0), hidden, [heads, classes], o.hidden > 0);
+    const scores = headsLayer(root.at(o.hidden ? 1 : 0), hidden, [heads, classes], o.hidden > 0 || o.plain === true);
     const losses = sub(logSumExp(scores), sum(mul(scores, targets), 2)).mean(1);
     const { parameters } = root;
     const gradients = grad(losses.sum(), parameters.map(({ tensor }) => tensor));
@@ -49,16 +51,18 @@ export async function trainHeads(
     // The rates of the heads line up with the first axis of every weight.
     const settings = { lr: input('lr', [heads, 1, 1]), weightDecay: o.weightDecay, decays: ({ name }: { name: string }) => name.endsWith('weight') };
     if (o.optimizer === 'adam') adam(root.at('optimizer'), updates, settings);
+    else if (o.optimizer === 'adamw') adamw(root.at('optimizer'), updates, { lr: settings.lr, weightDecay: o.weightDecay });
     else sgd(root.at('optimizer'), updates, { ...settings, momentum: o.momentum, nesterov: o.nesterov });
     return { loss: losses.mean() };
   });
   const { state } = await train({
     program, steps,
     feeds: (step) => {
-      const indices = batches.indices(step);
+      const first = (step % stepsPerEpoch) * batch;
+      const indices = o.plain ? Int32Array.from({ length: batch }, (_, i) => first + i) : batches.indices(step);
       const data = new Float32Array(batch * x.cols);
       indices.forEach((index, i) => data.set(row(x, index), i * x.cols));
-      const decay = warmupCosine(step, { peak: 1, steps });
+      const decay = o.plain ? 1 : warmupCosine(step, { peak: 1, steps });
       return {
         x: float32([batch, x.cols], data), labels: int32([batch], Int32Array.from(indices, (i) => labels[i]!)),
         lr: float32([heads, 1, 1], o.lrs.map((lr) => lr * decay)),

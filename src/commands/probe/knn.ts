@@ -2,15 +2,18 @@ import { defineCommand } from '../../cli/command.js';
 import { choice, number, numbers } from '../../cli/options.js';
 import { InputError } from '../../core/errors.js';
 import { nearestNeighbours, voteNeighbours } from '../../core/stats/knn.js';
+import type { Matrix } from '../../core/stats/matrix.js';
 import { predict } from '../../core/stats/logistic.js';
 import { accuracy } from '../../core/stats/metrics.js';
-import { classifierOptions, withAlgebra } from './common.js';
+import { classifierOptions, standardizeAll, withAlgebra } from './common.js';
 import { runClassifier } from './classify.js';
 
 const options = {
   k: numbers({ placeholder: 'k', default: [20], help: 'neighbours; of several the best on the validation part' }),
   temperature: number({ default: 0.07, positive: true, help: 'T of the weights exp(cosine / T)' }),
   metric: choice({ choices: ['cosine', 'euclidean'], default: 'cosine', help: 'nearness; euclidean weighs 1 / distance' }),
+  weights: choice({ choices: ['nearness', 'none'], default: 'nearness', help: 'how neighbours vote: nearer ones more, or each once' }),
+  scale: choice({ choices: ['none', 'standard'], default: 'none', help: 'features as they are, or standardised by the training part' }),
   ...classifierOptions,
 } as const;
 
@@ -22,11 +25,17 @@ export const knn = defineCommand({
   examples: [
     ['byo probe knn features.st', 'k = 20, T = 0.07'],
     ['byo probe knn features.st --k 5,10,20,100', 'k chosen on the validation part'],
+    ['byo probe knn features.st --metric euclidean --weights none --scale standard', 'plain neighbours of standardised features'],
   ],
   arguments: [{ name: 'features', optional: true, help: 'embeddings with labels; standard input where left out' }],
   options,
   run: async (context, [source = '-'], o) => withAlgebra(o, (algebra) => runClassifier(context, source, o, (data) => {
-    const { temperature, metric } = o;
+    const { temperature, metric, weights } = o;
+    const scaled = (train: Matrix, other: Matrix) => (o.scale === 'standard' ? standardizeAll(train, other) : [train, other]);
+    const neighboursOf = (train: Matrix, queries: Matrix, k: number) => {
+      const [known, asked] = scaled(train, queries) as [Matrix, Matrix];
+      return nearestNeighbours(known, asked, { k, metric, algebra });
+    };
     const classes = data.classes.length;
     const ks = [...o.k].sort((a, b) => a - b);
     // One k needs no choice, so all of the training part is there to search.
@@ -37,9 +46,9 @@ export const knn = defineCommand({
     let best = { k: ks[0]!, accuracy: NaN };
     let sweep: (typeof best)[] = [];
     if (ks.length > 1) {
-      const neighbours = nearestNeighbours(data.train.x, data.validation.x, { k: ks.at(-1)!, metric, algebra });
+      const neighbours = neighboursOf(data.train.x, data.validation.x, ks.at(-1)!);
       sweep = ks.map((k) => {
-        const votes = voteNeighbours(neighbours, data.train.labels, classes, { k, temperature });
+        const votes = voteNeighbours(neighbours, data.train.labels, classes, { k, temperature, weights });
         return { k, accuracy: accuracy(data.validation.labels, predict(votes)) };
       });
       best = sweep.reduce((a, b) => (b.accuracy > a.accuracy ? b : a));
@@ -47,7 +56,7 @@ export const knn = defineCommand({
     return {
       probe: 'knn', chosen: { k: best.k, T: temperature }, sweep, kind: 'votes',
       scores: (fit, test) =>
-        voteNeighbours(nearestNeighbours(fit.x, test, { k: best.k, metric, algebra }), fit.labels, classes, { temperature }),
+        voteNeighbours(neighboursOf(fit.x, test, best.k), fit.labels, classes, { temperature, weights }),
     };
   })),
 });

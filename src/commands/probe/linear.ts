@@ -22,7 +22,9 @@ const lbfgsOptions = {
 
 const sgdOptions = {
   solver: choice({ choices: ['lbfgs', 'sgd'], default: 'lbfgs', help: 'exact logistic regression, or SGD as in papers' }),
-  protocol: choice({ choices: ['byol', 'simclr', 'dino', 'mae'], default: 'byol', help: 'defaults of the options below (SGD)' }),
+  protocol: choice({
+    choices: ['byol', 'simclr', 'dino', 'mae', 'random-teacher'], default: 'byol', help: 'defaults of the options below (SGD; random-teacher: AdamW)',
+  }),
   lrs: numbers({ placeholder: 'lr', help: 'learning rates for a batch of 256, tried all at once; the best on the validation part is kept' }),
   epochs: integer({ min: 1, help: 'epochs of SGD' }),
   batch: integer({ min: 1, help: 'batch of SGD, at most the number of training examples' }),
@@ -31,13 +33,27 @@ const sgdOptions = {
     help: 'features standardised by the training part, scaled to length 1, or as they are; standard for L-BFGS, else what the protocol does' }),
 } as const;
 
+interface Protocol {
+  readonly lrs: readonly number[];
+  readonly epochs: number;
+  readonly batch: number;
+  readonly weightDecay: number;
+  readonly nesterov: boolean;
+  readonly scale: Scale;
+  /** As of `HeadOptions`; sgd where left out. */
+  readonly optimizer?: 'adamw';
+  readonly plain?: boolean;
+}
+
 /** Settings that the papers' code uses; the sweep's range takes in features of any scale. */
 const PROTOCOLS = {
   byol: { lrs: [0.4, 0.3, 0.2, 0.1, 0.05], epochs: 80, batch: 1024, weightDecay: 0, nesterov: true, scale: 'none' },
   simclr: { lrs: [0.1], epochs: 90, batch: 4096, weightDecay: 0, nesterov: true, scale: 'none' },
   dino: { lrs: [1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1], epochs: 100, batch: 128, weightDecay: 0, nesterov: false, scale: 'none' },
   mae: { lrs: [0.01, 0.03, 0.1, 0.3, 1], epochs: 90, batch: 1024, weightDecay: 0, nesterov: false, scale: 'standard' },
-} as const;
+  // Sarnthein et al. 2023: AdamW at a constant rate, batches in a fixed order
+  'random-teacher': { lrs: [1e-3], epochs: 10, batch: 256, weightDecay: 0.01, nesterov: false, scale: 'standard', optimizer: 'adamw', plain: true },
+} as const satisfies Record<string, Protocol>;
 
 type Options = Values<typeof lbfgsOptions & typeof sgdOptions & typeof classifierOptions>;
 type Scale = 'standard' | 'unit' | 'none';
@@ -54,6 +70,7 @@ export const linear = defineCommand({
     ['byo probe linear --model encoder.st photos.st', 'the same from the model and the data set'],
     ['byo probe linear train.st --test test.st --json', 'separate test features; all numbers as JSON'],
     ['byo probe linear features.st --solver sgd --protocol dino', "DINO's settings, with a sweep of learning rates"],
+    ['byo probe linear features.st --solver sgd --protocol random-teacher', "ten epochs of AdamW, as in Random Teachers are Good Teachers"],
     ['byo probe linear features.st --interval cheap', 'an interval that includes the training examples\' chance, from 5 refits'],
   ],
   arguments: [{ name: 'features', optional: true, help: 'embeddings with labels; standard input where left out' }],
@@ -74,7 +91,8 @@ export const logistic = defineCommand({
     runClassifier(context, source, o, (data) => byLbfgs('logistic', context, data, o, algebra))),
 });
 
-function byLbfgs(
+/** The probe by L-BFGS, its C chosen on the validation part. */
+export function byLbfgs(
   probe: string, context: Context, data: ClassifierData,
   o: Pick<Options, keyof typeof lbfgsOptions | 'scale'>, algebra: LinearAlgebra,
 ): Classifier {
@@ -105,7 +123,7 @@ function byLbfgs(
 }
 
 async function bySgd(context: Context, data: ClassifierData, o: Options, algebra: LinearAlgebra): Promise<Classifier> {
-  const protocol = PROTOCOLS[o.protocol];
+  const protocol: Protocol = PROTOCOLS[o.protocol];
   const classes = data.classes.length;
   const scale = o.scale ?? protocol.scale;
   const { epochs = protocol.epochs, weightDecay = protocol.weightDecay } = o;
@@ -115,7 +133,8 @@ async function bySgd(context: Context, data: ClassifierData, o: Options, algebra
   const settings = (rows: number) => {
     const batch = Math.min(o.batch ?? protocol.batch, rows);
     const scaledRates = (rates: readonly number[]) => rates.map((lr) => (lr * batch) / 256);
-    const fixed = { optimizer: 'sgd', hidden: 0, momentum: 0.9, nesterov: protocol.nesterov, weightDecay, epochs, batch, seed: o.seed } as const;
+    const { nesterov, optimizer = 'sgd', plain = false } = protocol;
+    const fixed = { optimizer, plain, hidden: 0, momentum: 0.9, nesterov, weightDecay, epochs, batch, seed: o.seed } as const;
     return (rates: readonly number[]) => ({ ...fixed, lrs: scaledRates(rates) });
   };
   const [x, validation] = scaled(scale, data.train.x, data.validation.x);

@@ -27,8 +27,8 @@ export interface Executable {
   runSync(inputs: Readonly<Record<string, NdArray>>): Record<string, NdArray>;
   /** Sets state by name; names that the program does not have are ignored. Throws InputError for a wrong shape. */
   setState(values: ReadonlyMap<string, NdArray>): void;
-  /** A copy of the state. */
-  getState(): Map<string, NdArray>;
+  /** A copy of the state, or of the tensors of it that are named. */
+  getState(names?: readonly string[]): Map<string, NdArray>;
   dispose(): void;
 }
 
@@ -240,8 +240,9 @@ class OrtExecutable implements Executable {
     }
   }
 
-  getState(): Map<string, NdArray> {
-    return new Map([...this.state].map(([name, { hosts, values }]) => {
+  getState(names: readonly string[] = [...this.state.keys()]): Map<string, NdArray> {
+    return new Map(names.map((name) => {
+      const { hosts, values } = this.state.get(name)!;
       const current = this.turn % values.length;
       if (this.device !== 'cpu') this.copy(values[current]!, hosts[current]!.value);
       const { dtype, shape, data } = hosts[current]!.array;

@@ -8,6 +8,7 @@ export * from './linalg.js';
 export * from './conv.js';
 export * from './indexing.js';
 export * from './normalize.js';
+export * from './ridge.js';
 export { grad, vjp, withGradient, defineGradient } from './grad.js';
 export { remat } from './remat.js';
 export { describeSite, type CallSite } from './source.js';

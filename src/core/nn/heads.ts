@@ -1,4 +1,5 @@
-import { relu, sigmoid, type Tensor } from '../graph/index.js';
+import { gelu, l2Normalize, matmul, relu, sigmoid, type Tensor } from '../graph/index.js';
+import { normal, zeros } from './init.js';
 import { dropout, linear } from './layers.js';
 import { normLayer, type NormOptions } from './norm.js';
 import type { Scope } from './scope.js';
@@ -50,6 +51,44 @@ export function mlp(scope: Scope, x: Tensor, { sizes, ...norm }: MlpOptions): Te
     const h = linear(scope.at(3 * i), y, units);
     return i === sizes.length - 1 ? h : relu(normalize(scope.at(3 * i + 1), h));
   }, x);
+}
+
+export interface DinoHeadOptions {
+  /** Units of the hidden layers. */
+  readonly hidden: readonly number[];
+  /** Units of the layer whose output is brought to length 1. */
+  readonly bottleneck: number;
+  readonly out: number;
+  /** Rows of the last layer have length 1; otherwise they are as long as they grow. */
+  readonly weightNorm?: boolean;
+  /** The bottleneck's output has length 1. */
+  readonly featureNorm?: boolean;
+}
+
+/**
+ * DINO's head (Caron et al. 2021), [B, in] -> logits [B, out]: linear layers with GELU between them down to a bottleneck, whose
+ * output of length 1 is multiplied by rows of length 1, so that every logit is a cosine. Names of the official code: `mlp.0`,
+ * `mlp.2`, …, and `last_layer.weight`, which holds the rows before they are scaled.
+ */
+export function dinoHead(scope: Scope, x: Tensor, options: DinoHeadOptions): Tensor {
+  const { hidden, bottleneck, out, weightNorm = true, featureNorm = true } = options;
+  const start = normal(0.02);
+  const layer = (i: number, y: Tensor, units: number) =>
+    linear(scope.at('mlp').at(2 * i), y, units, { init: start, biasInit: zeros });
+  const h = hidden.reduce((y, units, i) => gelu(layer(i, y, units)), x);
+  const u = layer(hidden.length, h, bottleneck);
+  const rows = scope.at('last_layer').param('weight', [out, bottleneck], start);
+  return matmul(featureNorm ? l2Normalize(u) : u, weightNorm ? l2Normalize(rows) : rows, { tb: true });
+}
+
+/**
+ * Barlow Twins' projector (Zbontar et al. 2021), [B, in] -> [B, out]: three linear layers without bias, the first two followed by
+ * normalisation and ReLU. Names of the official code's Sequential: `0`, `1`, `3`, `4`, `6`.
+ */
+export function barlowTwinsProjector(scope: Scope, x: Tensor, { hidden, out, ...norm }: MlpHeadOptions): Tensor {
+  const layer = (at: number, y: Tensor) =>
+    relu(normLayer(norm)(scope.at(at + 1), linear(scope.at(at), y, hidden, { bias: false })));
+  return linear(scope.at(6), layer(3, layer(0, x)), out, { bias: false });
 }
 
 export interface ConcentrationHeadOptions {

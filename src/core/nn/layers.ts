@@ -29,18 +29,19 @@ export function linear(scope: Scope, x: Tensor, out: number, options: LinearOpti
 export interface ConvLayerOptions extends ConvOptions {
   readonly bias?: boolean;
   readonly init?: Initializer;
+  readonly biasInit?: Initializer;
   /** Filters are standardised first (Qiao et al. 2019). */
   readonly weightStandardization?: boolean;
 }
 
 /** 2-D convolution [N, C, H, W] -> [N, K, H', W']; `weight` [K, C/groups, k, k], `bias` [K]. */
 export function conv2d(scope: Scope, x: Tensor, channels: number, kernel: number, options: ConvLayerOptions = {}): Tensor {
-  const { bias = false, init = kaimingNormal, weightStandardization = false, ...attrs } = options;
+  const { bias = false, init = kaimingNormal, biasInit, weightStandardization = false, ...attrs } = options;
   const shape = [channels, x.shape[1]! / (attrs.groups ?? 1), kernel, kernel];
   const weight = scope.param('weight', shape, init);
   const y = convolve(x, weightStandardization ? standardizeFilters(weight) : weight, attrs);
   if (!bias) return y;
-  const offset = scope.param('bias', [channels], uniform(1 / Math.sqrt(sizeOf(shape.slice(1)))));
+  const offset = scope.param('bias', [channels], biasInit ?? uniform(1 / Math.sqrt(sizeOf(shape.slice(1)))));
   return y.add(reshape(offset, [channels, 1, 1]));
 }
 

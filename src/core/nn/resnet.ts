@@ -5,7 +5,7 @@ import { normLayer, type NormOptions } from './norm.js';
 import type { Scope } from './scope.js';
 
 export interface ResNetOptions extends NormOptions {
-  readonly depth: 18 | 34 | 50;
+  readonly depth: 10 | 18 | 34 | 50;
   /** `imagenet`: 7x7 stride 2 and max-pool; `cifar`: 3x3 stride 1; `stl`: 3x3 stride 1 and max-pool. */
   readonly stem?: 'imagenet' | 'cifar' | 'stl';
   /** Channels of the first stage. */
@@ -18,7 +18,7 @@ export interface ResNetOptions extends NormOptions {
   readonly remat?: boolean;
 }
 
-const BLOCKS = { 18: [2, 2, 2, 2], 34: [3, 4, 6, 3], 50: [3, 4, 6, 3] } as const;
+const BLOCKS = { 10: [1, 1, 1, 1], 18: [2, 2, 2, 2], 34: [3, 4, 6, 3], 50: [3, 4, 6, 3] } as const;
 
 /**
  * ResNet v1 (He et al. 2016) with torchvision's names and layouts: images [N, 3, H, W] -> pooled features [N, 8 width] (32

@@ -159,9 +159,13 @@ export function lamb(scope: Scope, updates: readonly Update[], options: AdamOpti
   }
 }
 
+/** The Euclidean length of all tensors as one vector. */
+export const globalNorm = (tensors: readonly Tensor[]): Tensor =>
+  sqrt(tensors.map((t) => sum(square(t))).reduce((a, b) => add(a, b)));
+
 /** Gradients scaled so that their joint norm is at most `limit`; also returns the norm before. */
 export function clipByGlobalNorm(gradients: readonly Tensor[], limit: number): { gradients: Tensor[]; norm: Tensor } {
-  const total = sqrt(gradients.map((g) => sum(square(g))).reduce((a, b) => add(a, b)));
+  const total = globalNorm(gradients);
   const scale = clip(div(limit, total.add(1e-6)), 0, 1);
   return { gradients: gradients.map((g) => g.mul(scale)), norm: total };
 }

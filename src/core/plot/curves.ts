@@ -20,22 +20,35 @@ export interface CurveOptions {
   /** Share of the smoothed value that stays from point to point, in [0, 1); the raw values are drawn thin behind. */
   readonly smooth: number;
   readonly logarithmic: boolean;
+  /** Scale of the horizontal axis, linear where left out; `descending` has its largest values on the left. */
+  readonly x?: { readonly logarithmic?: boolean; readonly descending?: boolean };
+  /** Marks every value, where there are few. */
+  readonly points?: boolean;
 }
 
 /** More points than this make a file large and a line no better: they are averaged in groups. */
 const MAX_POINTS = 1000;
 
 /** Curves of runs, one panel a value, as a Vega-Lite chart. */
-export function curvesChart(panels: readonly Panel[], { title, xTitle, smooth, logarithmic }: CurveOptions): TopLevelSpec {
+export function curvesChart(
+  panels: readonly Panel[], { title, xTitle, smooth, logarithmic, x: across = {}, points = false }: CurveOptions,
+): TopLevelSpec {
   const runs = [...new Set(panels.flatMap(({ curves }) => curves.map(({ run }) => run)))];
   const charts = panels.map(({ name, curves }) => {
     const thinned = curves.map(thin);
+    const horizontal = {
+      zero: false, nice: !across.logarithmic, type: across.logarithmic ? 'log' as const : 'linear' as const,
+      reverse: across.descending === true,
+    };
     const scale = { zero: false, type: logarithmic ? 'log' as const : 'linear' as const };
     const line = (values: readonly Curve[], look: object) => ({
       data: { values: values.flatMap(({ run, x, y }) => x.map((step, i) => ({ run, x: step, y: y[i]! }))) },
       mark: { type: 'line' as const, clip: true, ...look },
       encoding: {
-        x: { field: 'x', type: 'quantitative' as const, title: xTitle, axis: { grid: false, tickMinStep: xTitle === 'step' ? 1 : undefined } },
+        x: {
+          field: 'x', type: 'quantitative' as const, title: xTitle, scale: horizontal,
+          axis: { grid: false, tickMinStep: xTitle === 'step' ? 1 : undefined },
+        },
         y: { field: 'y', type: 'quantitative' as const, title: name, scale },
         color: {
           field: 'run', type: 'nominal' as const, scale: { domain: runs }, title: null, legend: runs.length > 1 ? {} : null,
@@ -46,7 +59,8 @@ export function curvesChart(panels: readonly Panel[], { title, xTitle, smooth, l
     });
     const smoother = thinned.map((curve) => ({ ...curve, y: smoothed(curve.y, smooth) }));
     const raw = smooth > 0 ? [line(thinned, { strokeWidth: 1, opacity: 0.35 })] : [];
-    return { width: 640, height: panels.length > 1 ? 200 : 360, layer: [...raw, line(smoother, { strokeWidth: 2 })] };
+    const layer = [...raw, line(smoother, { strokeWidth: 2, point: points })];
+    return { width: 640, height: panels.length > 1 ? 200 : 360, layer };
   });
   return { title, ...(charts.length === 1 ? charts[0]! : { vconcat: charts }) };
 }

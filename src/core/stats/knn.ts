@@ -109,6 +109,8 @@ export interface VoteOptions {
   readonly k?: number;
   /** T in exp(similarity / T), cosine only (0.07). */
   readonly temperature?: number;
+  /** `nearness`: nearer ones weigh more; `none`: each votes once ('nearness'). */
+  readonly weights?: 'nearness' | 'none';
 }
 
 /**
@@ -121,7 +123,7 @@ export interface VoteOptions {
 export function voteNeighbours(
   neighbours: Neighbours, labels: ArrayLike<number>, classes: number, options: VoteOptions = {},
 ): Matrix64 {
-  const { k = neighbours.k, temperature = 0.07 } = options;
+  const { k = neighbours.k, temperature = 0.07, weights = 'nearness' } = options;
   requireLabels(labels, labels.length, classes);
   if (!(k >= 1 && k <= neighbours.k)) {
     throw new InputError(`${k} neighbours should vote, but between 1 and ${neighbours.k} can`);
@@ -132,10 +134,10 @@ export function voteNeighbours(
   for (let i = 0; i < votes.rows; i++) {
     const first = i * neighbours.k;
     for (let at = first; at < first + k; at++) {
-      const weight = neighbours.metric === 'cosine'
+      const nearness = neighbours.metric === 'cosine'
         ? Math.exp((values[at] - values[first]) / temperature)
         : 1 / (values[at] + 1e-5);
-      votes.data[i * classes + labels[indices[at]]] += weight;
+      votes.data[i * classes + labels[indices[at]]] += weights === 'none' ? 1 : nearness;
     }
   }
   return votes;

@@ -4,7 +4,7 @@ import { gatherImages } from '../data/batches.js';
 import { compile, type CompileOptions } from '../engine/index.js';
 import { InputError } from '../errors.js';
 import { input } from '../graph/index.js';
-import { encode, initialState, stepProgram, type EncoderSpec, type Scope } from '../nn/index.js';
+import { encode, initialState, stepProgram, type EncoderSpec, type Scope, type StepProgram } from '../nn/index.js';
 import type { State } from './train.js';
 
 /** What a trained image encoder expects and is; the `meta` of model files. */
@@ -27,9 +27,9 @@ export interface EmbedOptions extends CompileOptions {
   readonly onProgress?: (done: number) => void;
 }
 
-/** Pooled features float32 [N, D] of uint8 images [N, C, H, W], in evaluation mode (running statistics, no dropout). */
+/** Features float32 [N, D] of images [N, C, H, W], uint8 or float32 in [0, 1], in evaluation mode (running statistics). */
 export async function embedImages(
-  model: ImageEncoder, weights: State, images: NdArray<Uint8Array>, options: EmbedOptions = {},
+  model: ImageEncoder, weights: State, images: NdArray<Uint8Array | Float32Array>, options: EmbedOptions = {},
 ): Promise<NdArray<Float32Array>> {
   const count = images.shape[0]!;
   checkInput(model.input, images);
@@ -66,15 +66,24 @@ export async function embedImages(
  * Weights of the same encoder before any training, with running statistics measured on the data: the baseline that a trained
  * encoder has to beat.
  */
-export async function untrainedWeights(
+export const untrainedWeights = (
   model: ImageEncoder, images: NdArray<Uint8Array>, seed: number, options: EmbedOptions = {},
+): Promise<State> => recalibrated(model, (program) => initialState(program, seed), images, options);
+
+/** Weights whose running statistics are measured again on the data. */
+export const recalibratedWeights = (
+  model: ImageEncoder, weights: State, images: NdArray<Uint8Array>, options: EmbedOptions = {},
+): Promise<State> => recalibrated(model, () => weights, images, options);
+
+async function recalibrated(
+  model: ImageEncoder, weights: (program: StepProgram) => State, images: NdArray<Uint8Array>, options: EmbedOptions,
 ): Promise<State> {
   const count = images.shape[0]!;
   const batch = Math.min(options.batch ?? 64, count);
   const program = encoderProgram(model, [batch, ...images.shape.slice(1)], true);
   const executable = compile(program, options);
   try {
-    executable.setState(initialState(program, seed));
+    executable.setState(weights(program));
     const PASSES = 50; // at a momentum of 0.1 the start has a weight of 0.5 % left
     for (let k = 0; k < PASSES; k++) {
       const indices = Array.from({ length: batch }, (_, i) => (k * batch + i) % count);

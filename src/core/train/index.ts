@@ -1,3 +1,5 @@
 export * from './train.js';
 export * from './embed.js';
 export * from './monitor.js';
+export * from './supervised.js';
+export * from './prune.js';

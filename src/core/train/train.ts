@@ -1,5 +1,5 @@
 import type { NdArray } from '../array.js';
-import { compile, type CompileOptions } from '../engine/index.js';
+import { compile, type CompileOptions, type Executable } from '../engine/index.js';
 import { DivergedError } from '../errors.js';
 import { drawInputs, initialState, type StepProgram } from '../nn/index.js';
 
@@ -7,8 +7,14 @@ import { drawInputs, initialState, type StepProgram } from '../nn/index.js';
 export interface Job {
   readonly program: StepProgram;
   readonly steps: number;
+  /** First values of the state where it is not simply what the program's variables say. */
+  initial?(): State;
   /** What step k is fed besides random draws: its batch and the values of its schedules; undefined where the data have ended. */
   feeds(step: number): Feeds | Promise<Feeds | undefined>;
+  /** What runs a step where that is more than one run of the program, and keeps state beside the program's. */
+  readonly compile?: (options: CompileOptions) => Executable;
+  /** Runs that make the state to start from; undefined where `shouldStop` cut them short. */
+  readonly warmUp?: (executable: Executable, shouldStop: () => boolean) => Promise<State | undefined>;
 }
 
 export type Feeds = Record<string, NdArray>;
@@ -59,9 +65,12 @@ export interface TrainResult {
 export async function train(job: Job, options: TrainOptions): Promise<TrainResult> {
   const { program, steps } = job;
   const { seed, resume, onStep, shouldStop, shouldSave, save } = options;
-  const executable = compile(program, options);
+  const executable = job.compile ? job.compile(options) : compile(program, options);
   try {
-    executable.setState(resume?.state ?? initialState(program, seed));
+    const first = resume?.state ?? (job.warmUp ? await job.warmUp(executable, () => shouldStop?.() ?? false)
+      : job.initial?.() ?? initialState(program, seed));
+    if (!first) return { state: new Map(), done: 0, ended: false };
+    executable.setState(first);
     let done = resume?.step ?? 0;
     const prepare = async (step: number): Promise<Feeds | undefined> => {
       const feeds = step < steps ? await job.feeds(step) : undefined;

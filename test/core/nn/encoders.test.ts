@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { float32 } from '../../../src/core/array.js';
 import { input } from '../../../src/core/graph/index.js';
-import { encode, initialState, stepProgram, type EncoderSpec } from '../../../src/core/nn/index.js';
+import { distillnet, encode, initialState, normLayer, stepProgram, type EncoderSpec } from '../../../src/core/nn/index.js';
 import { gaussian } from '../../support/run.js';
 import { numbersOf, runOnce } from '../../support/steps.js';
 
@@ -110,4 +111,52 @@ test('in evaluation an image has the same features in any company', async () => 
     return { all: encode(spec, s, images), one: encode(spec, s, images.slice([[2, 3]])) };
   }, { feed: { x }, training: false });
   numbersOf(outputs.one!).forEach((v, i) => expect(v).toBeCloseTo(numbersOf(outputs.all!)[64 + i]!, 5));
+});
+
+describe('encoders of dataset distillation', () => {
+  test('a distillnet doubles channels, averages 2x2 and keeps all of the last maps', () => {
+    const program = traced({ name: 'distillnet3', width: 128 }, [2, 3, 32, 32]);
+    expect(program.outputs.get('y')!.shape).toEqual([2, 8192]);
+    expect([1, 2, 3].map((i) => shapes(program)[`block${i}.conv.weight`])).toEqual([[128, 3, 3, 3], [256, 128, 3, 3], [512, 256, 3, 3]]);
+    expect(shapes(program)['block3.conv.bias']).toEqual([512]);
+    expect(traced({ name: 'distillnet4', width: 64 }, [1, 3, 64, 64]).outputs.get('y')!.shape).toEqual([1, 8192]);
+    expect(traced({ name: 'distillnet5', width: 32 }, [1, 3, 224, 224]).outputs.get('y')!.shape).toEqual([1, 25088]);
+  });
+
+  test('a block is convolution, running statistics, ReLU and the mean of 2x2', async () => {
+    const x = float32([1, 1, 4, 4], Array.from({ length: 16 }, (_, i) => 1 + (i % 4)));
+    const state = {
+      'block1.conv.weight': float32([1, 1, 3, 3], [0, 0, 0, 0, 2, 0, 0, 0, 0]), 'block1.conv.bias': float32([1], [-3]),
+      'block1.norm.running_mean': float32([1], [1]), 'block1.norm.running_var': float32([1], [4 - 1e-5]),
+    };
+    const { outputs } = await runOnce((s) => {
+      const y = distillnet(s, input('x', x.shape), { depth: 2, width: 1 });
+      return { y: y.trace.nodes.find(({ op }) => op === 'sumPool')!.mul(0.25) };
+    }, { feed: { x }, state, training: false });
+    // Columns of 1, 2, 3 and 4 become (2 v - 3 - 1) / 2 = -1, 0, 1 and 2.
+    expect(numbersOf(outputs.y!)).toEqual([0, 1.5, 0, 1.5].map((v) => expect.closeTo(v, 5)));
+  });
+
+  test('an alexnet for 32x32 has the channels and kernels of the literature, and 192 4x4 maps', () => {
+    const program = traced({ name: 'alexnet', width: 64, norm: 'none' }, [2, 3, 32, 32]);
+    expect([0, 1, 2, 3, 4].map((i) => shapes(program)[`features.${i}.conv.weight`]))
+      .toEqual([[128, 3, 5, 5], [192, 128, 5, 5], [256, 192, 3, 3], [192, 256, 3, 3], [192, 192, 3, 3]]);
+    expect(program.outputs.get('y')!.shape).toEqual([2, 192 * 16]);
+    expect(Object.keys(shapes(program)).some((name) => name.includes('norm'))).toBe(false);
+  });
+
+  test('a resnet10 is a resnet18 with one block a stage', () => {
+    const names = Object.keys(shapes(traced({ name: 'resnet10', width: 64, stem: 'imagenet' }, [1, 3, 64, 64])));
+    expect(names).toEqual(Object.keys(resnets.resnet18!).filter((name) => !/layer\d\.1/.test(name)));
+  });
+
+  test('instance normalisation gives every map of every image mean 0 and variance 1', async () => {
+    const x = gaussian('maps', [2, 3, 4, 4], 5);
+    const { outputs } = await runOnce((s) => ({ y: normLayer({ norm: 'instance' })(s, input('x', x.shape)) }), { feed: { x } });
+    for (let map = 0; map < 6; map++) {
+      const values = numbersOf(outputs.y!).slice(map * 16, (map + 1) * 16);
+      expect(values.reduce((a, b) => a + b) / 16).toBeCloseTo(0, 5);
+      expect(values.reduce((a, b) => a + b * b, 0) / 16).toBeCloseTo(1, 4);
+    }
+  });
 });

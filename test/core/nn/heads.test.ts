@@ -1,7 +1,10 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import type { Tensor } from '../../../src/core/graph/index.js';
-import { mlpHead, simsiamPredictor, simsiamProjector, type Scope } from '../../../src/core/nn/index.js';
-import { gaussian } from '../../support/run.js';
+import { float32, type NdArray } from '../../../src/core/array.js';
+import { constant, grad, input, type Tensor } from '../../../src/core/graph/index.js';
+import { dinoHead, mlpHead, simsiamPredictor, simsiamProjector, type Scope } from '../../../src/core/nn/index.js';
+import { toArray, type GoldenTensor } from '../../support/golden.js';
+import { gaussian, relativeError } from '../../support/run.js';
 import { numbersOf, runOnce } from '../../support/steps.js';
 
 type Head = typeof mlpHead;
@@ -44,4 +47,56 @@ describe("SimSiam's heads", () => {
 
 test("BYOL's head has a bias in its first layer only", async () => {
   expect((await build(mlpHead)).shapes).toEqual({ '0.weight': '10x12', '0.bias': '10', ...norm(1, 10), '3.weight': '8x10' });
+});
+
+describe("DINO's head", () => {
+  const { heads: cases } = JSON.parse(readFileSync(new URL('../../golden/distillation.json', import.meta.url), 'utf8')) as {
+    heads: {
+      name: string; weightNorm: boolean; hidden: number[]; bottleneck: number; out: number;
+      input: GoldenTensor; output: GoldenTensor; cotangent: GoldenTensor;
+      parameters: Record<string, GoldenTensor>; grads: Record<string, GoldenTensor>;
+    }[];
+  };
+  const runHead = (one: (typeof cases)[number], changed: Record<string, NdArray> = {}) => runOnce((scope) => {
+    const y = dinoHead(scope, input('input', one.input.shape), one);
+    const { parameters } = scope;
+    const gradients = grad(y.mul(constant(toArray(one.cotangent))).sum(), parameters.map(({ tensor }) => tensor));
+    return { y, ...Object.fromEntries(parameters.map(({ name }, i) => [name, gradients[i]!])) };
+  }, {
+    feed: { input: toArray(one.input) },
+    state: { ...Object.fromEntries(Object.entries(one.parameters).map(([name, value]) => [name, toArray(value)])), ...changed },
+  });
+
+  test.each(cases)('$name: outputs and gradients are those of PyTorch', async (one) => {
+    const { outputs } = await runHead(one);
+    expect(relativeError(numbersOf(outputs.y!), one.output.data)).toBeLessThan(1e-5);
+    for (const name of Object.keys(one.parameters)) {
+      expect(relativeError(numbersOf(outputs[name]!), one.grads[name]!.data), name).toBeLessThan(1e-5);
+    }
+  });
+
+  test('outputs are cosines: at most 1, whatever the length of bottleneck and rows, to which their gradients are orthogonal', async () => {
+    const one = cases.find(({ weightNorm }) => weightNorm)!;
+    const { outputs } = await runHead(one);
+    expect(Math.max(...numbersOf(outputs.y!).map(Math.abs))).toBeLessThanOrEqual(1 + 1e-6);
+    const scaled = (name: string, factor: number) => {
+      const { shape, data } = toArray(one.parameters[name]!);
+      return float32(shape, (data as Float32Array).map((v) => v * factor));
+    };
+    const { outputs: longer } = await runHead(one, {
+      'last_layer.weight': scaled('last_layer.weight', 7), 'mlp.4.weight': scaled('mlp.4.weight', 3), 'mlp.4.bias': scaled('mlp.4.bias', 3),
+    });
+    expect(relativeError(numbersOf(longer.y!), numbersOf(outputs.y!))).toBeLessThan(1e-5);
+    const [rows, slopes] = [one.parameters['last_layer.weight']!.data, numbersOf(outputs['last_layer.weight']!)];
+    for (let j = 0; j < one.out; j++) {
+      const dot = [0, 1, 2, 3].reduce((total, d) => total + rows[j * 4 + d]! * slopes[j * 4 + d]!, 0);
+      expect(Math.abs(dot)).toBeLessThan(1e-6);
+    }
+  });
+
+  test('has no hidden layer where none is asked for', async () => {
+    const { program } = await runOnce((s) =>
+      ({ y: dinoHead(s, constant(gaussian('x', [2, 5])), { hidden: [], bottleneck: 3, out: 4 }) }));
+    expect([...program.variables.keys()]).toEqual(['mlp.0.weight', 'mlp.0.bias', 'last_layer.weight']);
+  });
 });

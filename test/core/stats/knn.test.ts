@@ -45,6 +45,16 @@ describe('against scikit-learn', () => {
   });
 });
 
+it('counts heads without weights, of as many the lowest class first, whatever the metric', () => {
+  const rows = fromRows([[1, 0], [2, 0], [3, 0], [4, 0], [9, 9]]);
+  for (const metric of ['euclidean', 'cosine'] as const) {
+    const found = nearestNeighbours(rows, fromRows([[1, 0]]), { k: 4, metric });
+    const votes = voteNeighbours(found, [2, 1, 1, 2, 0], 3, { weights: 'none' });
+    expect([...votes.data]).toEqual([0, 2, 2]);
+    expect([...predict(votes)]).toEqual([1]);
+  }
+});
+
 it('keeps the lower index of equally near rows, across blocks too', () => {
   const copies = fill(9000, 2, (i) => (i % 3000 === 7 ? 1 : -1));
   const found = nearestNeighbours(copies, fromRows([[1, 1]]), { k: 5 });

@@ -63,6 +63,9 @@ export const BYOL_VIEWS: readonly [ViewAugmentation, ViewAugmentation] = [
   { ...BYOL_VIEW, blur: { ...BYOL_VIEW.blur, probability: 0.1 }, solarize: { probability: 0.2, threshold: 0.5 } },
 ];
 
+/** Barlow Twins' (Zbontar et al. 2021): BYOL's two, drawn by torchvision as in the official code. */
+export const BARLOW_TWINS_VIEWS: readonly ViewAugmentation[] = BYOL_VIEWS.map((view) => ({ ...view, flavour: 'torchvision' }));
+
 const SIMSIAM_VIEW: ViewAugmentation = {
   flavour: 'torchvision',
   crop: { scale: [0.2, 1], ratio: CROP_RATIO },
@@ -104,6 +107,9 @@ export const GALAXY_VIEWS = {
 export const WEAK: ViewAugmentation = {
   ...BYOL_VIEW, jitter: NO_JITTER, grayscale: 0, blur: NO_BLUR, solarize: NO_SOLARIZE,
 };
+
+/** The image as it is: the largest square in its middle. */
+export const PLAIN: ViewAugmentation = { ...WEAK, crop: undefined, flip: 0 };
 
 /** Throws InputError where a probability or a range of a view makes no sense. */
 export function checkView({ crop, flip, flipVertical, transpose, jitter, grayscale, blur, solarize }: ViewAugmentation): void {

@@ -3,6 +3,7 @@ import { constantValue, scalarValue, type Tensor } from '../../graph/index.js';
 import { emitConv, emitConvFilterGrad, emitConvInputGrad } from './conv.js';
 import type { OnnxBuilder } from './builder.js';
 import { ONNX_TYPE } from './proto.js';
+import { emitRidgeFeaturesGrad, emitRidgeTargetsGrad, emitRidgeWeights } from './ridge.js';
 
 /** Writes one primitive's node or nodes; `ins` are the values of its inputs. Returns the value of its result. */
 export type Emitter = (tensor: Tensor, ins: readonly string[], b: OnnxBuilder) => string;
@@ -69,6 +70,9 @@ export const emitters: Readonly<Record<string, Emitter>> = {
 
   matmul: (t, [x, y], b) =>
     b.matmul(x!, y!, attr(t, 'ta'), attr(t, 'tb'), [t.inputs[0]!.rank, t.inputs[1]!.rank]),
+  ridgeWeights: emitRidgeWeights,
+  ridgeFeaturesGrad: emitRidgeFeaturesGrad,
+  ridgeTargetsGrad: emitRidgeTargetsGrad,
   conv: emitConv,
   convInputGrad: emitConvInputGrad,
   convFilterGrad: emitConvFilterGrad,

@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# Does a ConvNet pretrained on a distilled set transfer better than one pretrained on as many real images, and than none? KRR-ST, random
+# images, k-centre and distribution matching, all with the targets of one Barlow Twins model, on CIFAR-10 photographs of 16x16: six classes
+# are distilled; the probe and fine-tuning are on those, on the four classes that were held out, and on the built-in shapes, with few
+# labels. Intervals are Student's over seeds; gains are over the random subset, paired by seed. Bounded to 20 minutes on 2 cores: what
+# is not done by then (LIMIT_S) is left out and said.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+OUT=${OUT:-runs/krrst}
+DATA=${DATA:-../shared/data/cifar10-12k.tar}
+SEEDS=${SEEDS:-3}
+SIZE=${SIZE:-16}
+COUNT=${COUNT:-60}
+STEPS=${STEPS:-1200}
+PRETRAIN=${PRETRAIN:-300}
+EPOCHS=${EPOCHS:-15}
+LABELS=${LABELS:-200}
+ENCODERS=${ENCODERS:-distillnet2:16,resnet10:8,alexnet:8}
+METHODS=${METHODS:-random,k-center,dm,krr-st}
+LIMIT_S=${LIMIT_S:-1150}
+if [ ! -f "$DATA" ]; then
+  echo "skipped: there is no $DATA (12,000 CIFAR-10 images as a tar archive of class folders; DATA names it)"
+  exit 0
+fi
+byo() { timeout "$(( LIMIT_S > SECONDS ? LIMIT_S - SECONDS : 1 ))" node bin/byo.js "$@"; }
+mkdir -p "$OUT"
+byo convert "$DATA" --size "$SIZE" -o "$OUT/all.st" --force --quiet
+byo synth images --count 2000 --size "$SIZE" -o "$OUT/shapes.st" --force --quiet
+
+# Classes 0 to 5 are distilled, 6 to 9 held out.
+node --input-type=module - "$OUT" <<'JS'
+  import { datasetArtifact, imageSetOf } from './dist/core/data/dataset.js';
+  import { imagesAt } from './dist/core/data/images.js';
+  import { readArtifact, writeArtifact } from './dist/core/files/artifact.js';
+  const [out] = process.argv.slice(2);
+  const set = imageSetOf(await readArtifact(`${out}/all.st`), 'all.st');
+  for (const [name, low, high] of [['seen', 0, 6], ['unseen', 6, 10]]) {
+    const rows = [...set.labels.keys()].filter((i) => set.labels[i] >= low && set.labels[i] < high);
+    await writeArtifact(`${out}/${name}.st`, datasetArtifact({
+      images: imagesAt(set.images, rows), labels: Int32Array.from(rows, (i) => set.labels[i] - low), skipped: [],
+      ...(set.classes && { classes: set.classes.slice(low, high) }), ...(set.split && { split: Uint8Array.from(rows, (i) => set.split[i]) }),
+    }), { force: true });
+  }
+JS
+byo pretrain barlow-twins "$OUT/seen.st" --preset tiny --width 16 --proj-out 128 --epochs "$EPOCHS" --seed 0 --quiet \
+  --log "$OUT/target.jsonl" -o "$OUT/target.st" --force
+echo "the target model took $SECONDS s"
+
+echo "sets of $COUNT images, $STEPS outer steps, $LABELS labels to transfer with"
+byo dataset-distill compare "$OUT/seen.st" --target "$OUT/target.st" --on "$OUT/seen.st,$OUT/unseen.st,$OUT/shapes.st" \
+  --evaluate probe,finetune --labels "$LABELS" --size "$COUNT" --steps "$STEPS" --pretrain-steps "$PRETRAIN" --tune-steps 100 \
+  --encoders "$ENCODERS" --methods "$METHODS" --seeds "$SEEDS" --quiet "$@" \
+  || echo "not done within $LIMIT_S s; give LIMIT_S more, or fewer SEEDS, STEPS or ENCODERS"
+echo "all took $SECONDS s"

@@ -1,0 +1,121 @@
+import { float32, type NdArray } from '../../core/array.js';
+import {
+  augment, declarePlan, normalize, planInputs, planView, SIMSIAM_VIEWS, type ViewAugmentation,
+} from '../../core/data/augment/index.js';
+import { gatherImages } from '../../core/data/batches.js';
+import { compile } from '../../core/engine/index.js';
+import { constant, grad, input, matmul, square, type Tensor } from '../../core/graph/index.js';
+import { encode, initialState, stepProgram, type EncoderSpec } from '../../core/nn/index.js';
+import { sgd } from '../../core/optim/index.js';
+import { stream } from '../../core/random.js';
+import { classCount } from '../../core/stats/labels.js';
+import type { EmbedOptions } from '../../core/train/index.js';
+import type { Run } from '../pretrain/method.js';
+import { distilledResult } from './distilled.js';
+import { randomRows, requireSize } from './krr-st.js';
+import { targetsFor, type Source } from './source.js';
+
+export interface MatchingOptions {
+  readonly size: number;
+  readonly encoder: EncoderSpec;
+  readonly steps: number;
+  /** Real images a step, shared out among the classes. */
+  readonly batch: number;
+  readonly dmLr: number;
+  readonly normalizeSynthetic: boolean;
+}
+
+/** Crops, flips and colours, the same for all images of a step (siamese, as in DSA, which has cutout and rotation too). */
+const SIAMESE: ViewAugmentation = {
+  ...SIMSIAM_VIEWS[0], crop: { scale: [0.6, 1], ratio: [3 / 4, 4 / 3] }, grayscale: 0, blur: { probability: 0, sigma: [0.1, 2] },
+  jitter: { probability: 1, brightness: 0.4, contrast: 0.3, saturation: 0.4, hue: 0 },
+};
+
+/**
+ * Distribution matching (Zhao & Bilen 2023): synthetic images whose mean features, in a new random network at every step, are
+ * those of real images, class by class where the data have labels; SGD with momentum 0.5, networks with instance normalisation.
+ * Labels only say which means belong together: the targets are the teacher's, as for every other set. Throws InputError as KRR-ST
+ * does.
+ */
+export function matching(source: Source, o: MatchingOptions, seed: number, compute: EmbedOptions): Run {
+  const { set: { images: real, labels }, input: how } = source;
+  const [count, channels, height, width] = real.shape as [number, number, number, number];
+  requireSize(count, o.size);
+  const classes = labels ? classCount(labels) : 1;
+  const rowsOf = Array.from({ length: classes }, (_, c) => [...Array(count).keys()].filter((i) => (labels?.[i] ?? 0) === c));
+  const present = rowsOf.filter((rows) => rows.length > 0);
+  const chosen = balanced(present, randomRows(count, count, seed), o.size);
+  const perClass = Math.max(1, Math.floor(o.batch / present.length));
+  const encoder: EncoderSpec = { ...o.encoder, norm: 'instance' };
+  const dims = { batch: 1, channels, height, width, size: height };
+
+  const program = stepProgram('dm', (root) => {
+    const plan = declarePlan('view', SIAMESE, dims);
+    const images = root.at('synthetic').param('images', [o.size, channels, height, width],
+      () => gatherImages(real, chosen.map(({ row }) => row)).data);
+    const raw = input('images', [present.length * perClass, channels, height, width]);
+    const features = (x: Tensor) => encode(encoder, root.at('model').at('encoder'), normalize(augment(x, plan, SIAMESE), how));
+    const means = matmul(constant(averages(chosen.map(({ group }) => group), present.length)), features(images));
+    const wanted = features(raw).reshape([present.length, perClass, -1]).mean(1).stopGradient();
+    const loss = square(means.sub(wanted)).sum();
+    const learned = root.at('synthetic').variables;
+    const [gradient] = grad(loss, [images]);
+    sgd(root.at('optimizer'), [[learned[0]!, gradient!]], { lr: input('lr', []), momentum: 0.5 });
+    return { loss };
+  });
+  const networks = { ...program, variables: new Map([...program.variables].filter(([name]) => name.startsWith('model.'))) };
+  const kept = [...program.variables.keys()].filter((name) => !name.startsWith('model.'));
+
+  return {
+    program, steps: o.steps, examplesPerStep: present.length * perClass,
+    compile: (options) => {
+      const executable = compile(program, options);
+      const run = executable.run.bind(executable);
+      const getState = executable.getState.bind(executable);
+      return Object.assign(executable, {
+        run: (feeds: Readonly<Record<string, NdArray>>) => {
+          executable.setState(initialState(networks, stream(seed, 'dm network', Number(feeds.network!.data[0])).int(2 ** 31)));
+          return run(feeds);
+        },
+        getState: (names = kept) => getState(names),
+      });
+    },
+    feeds: (step) => {
+      const random = stream(seed, 'dm batch', step);
+      const rows = present.flatMap((own) => Array.from(random.integers(perClass, own.length), (i) => own[i]!));
+      return {
+        images: gatherImages(real, rows), lr: float32([], [o.dmLr]), network: float32([1], [step]),
+        ...planInputs('view', planView(SIAMESE, dims, stream(seed, 'augment dm', step))),
+      };
+    },
+    model: async (state) => {
+      const images = state.get('synthetic.images') as NdArray<Float32Array>;
+      return distilledResult({
+        method: 'dm', images, targets: await targetsFor(source, images, compute), normalized: o.normalizeSynthetic, input: how,
+      });
+    },
+  };
+}
+
+/** `size` rows in the given order, as many of every group as of every other (one more of the first groups). */
+function balanced(
+  groups: readonly (readonly number[])[], order: readonly number[], size: number,
+): { row: number; group: number }[] {
+  const groupOf = new Map(groups.flatMap((rows, group) => rows.map((row) => [row, group] as const)));
+  const queues = groups.map((_, group) => order.filter((row) => groupOf.get(row) === group));
+  const chosen: { row: number; group: number }[] = [];
+  for (let k = 0; chosen.length < size; k++) {
+    queues.forEach((queue, group) => {
+      if (k < queue.length && chosen.length < size) chosen.push({ row: queue[k]!, group });
+    });
+  }
+  return chosen;
+}
+
+/** [groups, members]: the matrix that averages the members of each group; a group without members gives zeros. */
+function averages(groups: readonly number[], count: number): NdArray<Float32Array> {
+  const sizes = Array.from({ length: count }, (_, g) => groups.filter((group) => group === g).length);
+  const data = new Float32Array(count * groups.length);
+  groups.forEach((group, member) => { data[group * groups.length + member] = 1 / sizes[group]!; });
+  return float32([count, groups.length], data);
+}

@@ -1,0 +1,144 @@
+import { choice, flag, integer, number, text, type Values } from '../../cli/options.js';
+import { imageSetOf, withoutTest } from '../../core/data/dataset.js';
+import { SPLIT } from '../../core/data/images.js';
+import { InputError, UsageError } from '../../core/errors.js';
+import { toFloat32 } from '../../core/array.js';
+import { asInput, readArtifact, type RecipeInput } from '../../core/files/artifact.js';
+import { nameOf } from '../../core/files/streams.js';
+import { train, type EmbedOptions, type ImageEncoder } from '../../core/train/index.js';
+import type { LinearAlgebra } from '../../core/stats/matrix.js';
+import { encoderOf, encoderWeights } from '../embed.js';
+import { encoderSpec, imageOptions, STATISTICS } from '../pretrain/images.js';
+import type { Run } from '../pretrain/method.js';
+import { distilledOf, type Distilled } from './distilled.js';
+import { krrSt, type Watch } from './krr-st.js';
+import { matching } from './matching.js';
+import { rowsOf, type Source } from './source.js';
+import { subset } from './subsets.js';
+
+export const DISTILLATIONS = ['krr-st', 'dm', 'random', 'k-means', 'k-center'] as const;
+export type Distillation = (typeof DISTILLATIONS)[number];
+
+/** Where the targets come from. */
+export const sourceOptions = {
+  target: text({ placeholder: 'file', local: true, help: 'model whose encoder says what images are to be mapped to, such as one of byo pretrain barlow-twins' }),
+  targets: text({ placeholder: 'file', local: true, help: 'its features of the whole data set, from byo embed, in place of --target; takes --augmentation none' }),
+} as const;
+
+/** Options of making a synthetic set; those of KRR-ST are those of its official code. */
+export const distillOptions = {
+  preset: choice({ choices: ['auto', 'tiny', '32', '64', 'imagenette'], default: 'auto', help: 'values for images of a size; auto goes by the data' }),
+  size: integer({ default: 1000, min: 1, help: 'images of the synthetic set' }),
+  imagesPerClass: integer({ min: 1, help: 'the same as so many for each class of the data; the labels are not looked at otherwise' }),
+  encoder: { ...imageOptions.encoder, default: 'distillnet3', help: 'network that is trained on the synthetic set while it is learnt' },
+  width: { ...imageOptions.width, default: 128 },
+  regnet: imageOptions.regnet, stem: imageOptions.stem, norm: imageOptions.norm, groups: imageOptions.groups,
+  weightStandardization: imageOptions.weightStandardization,
+  steps: integer({ default: 160_000, min: 1, help: 'outer steps' }),
+  batch: integer({ default: 1024, min: 1, help: 'real images a step' }),
+  lr: number({ default: 1e-4, positive: true, help: 'learning rate of AdamW on images and targets' }),
+  finalLr: number({ default: 1e-3, min: 0, max: 1, help: 'what is left of it at the end, as a share; it falls in a straight line' }),
+  ridge: number({ default: 1e-6, min: 0, help: 'penalty of the ridge regression, as a share of the trace of its kernel' }),
+  poolSize: integer({ default: 10, min: 1, help: 'networks that are trained along with the set, of which each step takes one' }),
+  poolSteps: integer({ default: 1000, min: 1, help: 'steps after which one of them is replaced by a new one' }),
+  poolReset: choice({ choices: ['counter', 'sticky'], default: 'counter', help: "count a new network's steps from 0, or never (as the published "
+    + 'code does, which then takes a new one at every step)' }),
+  poolLr: number({ default: 0.1, positive: true, help: 'learning rate of their SGD' }),
+  poolMomentum: number({ default: 0.9, min: 0, max: 1, help: 'its momentum' }),
+  poolWeightDecay: number({ default: 1e-3, min: 0, help: 'its weight decay' }),
+  init: choice({ choices: ['real', 'noise'], default: 'real', help: 'what the synthetic images start as' }),
+  learn: choice({ choices: ['both', 'images', 'targets'], default: 'both', help: 'what is learnt; the rest stays as it starts' }),
+  normalizeSynthetic: flag({ help: 'show networks the synthetic images normalised, as real ones are; the published code does not' }),
+  augmentation: choice({ choices: ['shift-flip', 'shift', 'none'], default: 'shift-flip', help: 'what is done to real images: shifts by up to 4 pixels, flips' }),
+  dmLr: number({ default: 1, positive: true, help: 'learning rate of --method dm, whose networks are new at every step' }),
+} as const;
+export type DistillOptions = Values<typeof distillOptions>;
+
+export const distillPresets: Readonly<Record<string, Partial<DistillOptions>>> = {
+  tiny: {
+    encoder: 'distillnet2', width: 16, size: 50, batch: 256, steps: 1000, lr: 3e-3, poolSize: 3, poolSteps: 100, normalizeSynthetic: true,
+  },
+  32: { encoder: 'distillnet3', width: 128, size: 1000, lr: 1e-4 },
+  64: { encoder: 'distillnet4', width: 64, size: 2000, lr: 1e-5 },
+  imagenette: { encoder: 'distillnet5', width: 32, size: 10, lr: 1e-5 },
+};
+
+/** The preset for images of a size. */
+export const distillPreset = ([, height, width]: readonly number[]): string => {
+  const side = Math.min(height!, width!);
+  return side < 32 ? 'tiny' : side <= 48 ? '32' : side <= 128 ? '64' : 'imagenette';
+};
+
+/** Reads data and targets; throws UsageError where not one of --target and --targets is given, InputError as readers do. */
+export async function readSource(
+  path: string, o: Values<typeof sourceOptions>,
+): Promise<{ source: Source; inputs: RecipeInput[]; classes: number | undefined }> {
+  if ((o.target === undefined) === (o.targets === undefined)) {
+    throw new UsageError('give --target MODEL, whose encoder the set is to teach, or --targets FEATURES of the data set');
+  }
+  const data = await readArtifact(path, { kind: 'dataset' });
+  const whole = imageSetOf(data, nameOf(path));
+  const set = withoutTest(whole);
+  const [, channels, height, width] = set.images.shape as [number, number, number, number];
+  const input = { channels, size: Math.min(height, width), ...STATISTICS[channels as 1 | 3] };
+  const inputs = [asInput('data', data, path)];
+  const classes = set.labels && new Set(set.labels).size;
+  if (o.target !== undefined) {
+    const model = await readArtifact(o.target, { kind: 'model' });
+    const encoder: ImageEncoder = encoderOf(model, nameOf(o.target));
+    if (encoder.input.channels !== channels) {
+      throw new InputError(`${nameOf(o.target)} takes images of ${encoder.input.channels} channels, but ${nameOf(path)} has ${channels}`);
+    }
+    const { mean, std } = encoder.input;
+    const teacher = { encoder, weights: encoderWeights(model, false, nameOf(o.target)) };
+    return { source: { set, input: { ...input, mean, std }, teacher }, inputs: [...inputs, asInput('target', model, o.target)], classes };
+  }
+  const features = await readArtifact(o.targets!, { kind: ['embeddings', 'tensors'] });
+  const rows = features.tensors.get('features') ?? features.tensors.get('array');
+  const count = whole.images.shape[0]!;
+  if (!rows || rows.shape.length !== 2 || rows.shape[0] !== count) {
+    const found = rows ? `features are [${rows.shape}]` : 'there are no features';
+    throw new InputError(`${nameOf(o.targets!)}: ${found}, but [${count}, d] is needed, a row for each image of ${nameOf(path)}; `
+      + 'byo embed writes them');
+  }
+  const kept = [...Array(count).keys()].filter((i) => whole.split?.[i] !== SPLIT.test);
+  const source = { set, input, targets: rowsOf(toFloat32(rows), kept) };
+  return { source, inputs: [...inputs, asInput('targets', features, o.targets!)], classes };
+}
+
+/** Options checked against the source, with the size that --images-per-class asks for. */
+export function settled(o: DistillOptions, source: Source, classes: number | undefined) {
+  if (source.targets && o.augmentation !== 'none') {
+    throw new UsageError('--targets knows no features of shifted images; give --augmentation none, or the model itself with --target');
+  }
+  if (o.imagesPerClass !== undefined && classes === undefined) {
+    throw new UsageError('--images-per-class counts the classes of the data, but the data set has no labels; give --size');
+  }
+  const size = o.imagesPerClass === undefined ? o.size : o.imagesPerClass * classes!;
+  return { ...o, size, encoder: encoderSpec(o) };
+}
+export type Settled = ReturnType<typeof settled>;
+
+type Compute = EmbedOptions & { readonly algebra: LinearAlgebra };
+
+/** The run that learns a set, or the set itself where nothing is learnt. */
+export async function distillation(
+  method: Distillation, source: Source, o: Settled, seed: number, compute: Compute, watch?: Watch,
+): Promise<{ run: Run } | { set: Distilled }> {
+  switch (method) {
+    case 'krr-st': return { run: await krrSt(source, o, seed, compute, watch) };
+    case 'dm': return { run: matching(source, o, seed, compute) };
+    default: return { set: await subset(method, source, o, seed, compute) };
+  }
+}
+
+/** The set itself, whatever it takes; `onStep` is told of every step. */
+export async function distilled(
+  method: Distillation, source: Source, o: Settled, seed: number, compute: Compute, onStep: () => void,
+): Promise<Distilled> {
+  const made = await distillation(method, source, o, seed, compute);
+  if ('set' in made) return made.set;
+  const { state } = await train(made.run, { ...compute, seed, onStep });
+  const { tensors, meta } = await made.run.model(state);
+  return distilledOf({ kind: 'dataset', schema: 1, tensors, meta }, method);
+}

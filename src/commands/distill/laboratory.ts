@@ -1,0 +1,115 @@
+import type { TopLevelSpec } from 'vega-lite';
+import type { Context } from '../../cli/context.js';
+import { imagesAt, SPLIT, type ImageSet } from '../../core/data/images.js';
+import { parseDevice, type CompileOptions } from '../../core/engine/index.js';
+import { InputError } from '../../core/errors.js';
+import type { Artifact } from '../../core/files/artifact.js';
+import { classCount } from '../../core/stats/labels.js';
+import type { LinearAlgebra } from '../../core/stats/matrix.js';
+import { splitRows } from '../../core/stats/split.js';
+import { train, type ImageEncoder, type LabelledImages, type State } from '../../core/train/index.js';
+import { encoderOf, encoderWeights } from '../embed.js';
+import { randomTeacher, type Options } from './random-teacher.js';
+import type { Row } from './table.js';
+
+/** A student with its teacher. */
+export interface Distilled {
+  readonly encoder: ImageEncoder;
+  /** `encoder.*` of both. */
+  readonly student: State;
+  readonly teacher: State;
+}
+
+/** What an experiment is given. */
+export interface Laboratory {
+  readonly options: Options;
+  /** Seeds of the repetitions. */
+  readonly seeds: readonly number[];
+  readonly training: LabelledImages;
+  readonly test: LabelledImages;
+  readonly compute: CompileOptions & { readonly algebra: LinearAlgebra };
+  /** Distils, with some other options than those given. */
+  distil(seed: number, changes?: Partial<Options>, watch?: Watch): Promise<Distilled>;
+  /** The student that --model names, or one distilled for the seed. */
+  student(seed: number): Promise<Distilled>;
+  readonly context: Context;
+  /** Notes that a part of the work is done, of `total` in all. */
+  advance(total: number): void;
+  /** Notes that all of it is. */
+  finished(): void;
+}
+
+/** Sees a distillation's first state, and what every step reports. */
+export interface Watch {
+  start?(start: Distilled): Promise<void>;
+  step?(metrics: Readonly<Record<string, number>>, done: number, steps: number, stepsPerEpoch: number): void;
+}
+
+/** What an experiment found. */
+export interface Findings {
+  /** Every number. */
+  readonly points: readonly Row[];
+  /** What a person reads. */
+  readonly summary: readonly Row[];
+  readonly chart: TopLevelSpec;
+}
+
+export interface Furniture {
+  readonly set: ImageSet;
+  /** Where the images come from, for messages. */
+  readonly source: string;
+  readonly options: Options & { readonly seed: number; readonly device: string; readonly threads: number | undefined };
+  /** A student that is there. */
+  readonly ready: Distilled | undefined;
+  readonly algebra: LinearAlgebra;
+}
+
+/** Divides the data and sets up what experiments do with them; throws InputError where there are no labels. */
+export async function furnish(context: Context, { set, source, options, ready, algebra }: Furniture): Promise<Laboratory> {
+  const { labels, images } = set;
+  if (!labels) throw new InputError(`${source} has no labels, which a study probes with; convert the data with class folders or labels`);
+  const classes = set.classes?.length ?? classCount(labels);
+  const compute = { device: parseDevice(options.device), threads: options.threads, algebra };
+  const rows = divide(set, options.seed);
+  const part = (which: readonly number[]): LabelledImages =>
+    ({ images, rows: which, labels: which.map((i) => labels[i]!), classes });
+  // Labels stay out of what is distilled from.
+  const unlabelled: ImageSet = { images: imagesAt(images, rows.train), skipped: [] };
+  const distil: Laboratory['distil'] = async (seed, changes = {}, watch = {}) => {
+    const job = randomTeacher.setup(unlabelled, { ...options, monitor: 'none', ...changes }, seed);
+    const distilled = (state: State): Distilled => networksOf(job.model(state));
+    await watch.start?.(distilled(job.initial!()));
+    const { state } = await train(job, {
+      seed, ...compute, onStep: ({ metrics, done }) => watch.step?.(metrics, done, job.steps, job.stepsPerEpoch!),
+    });
+    return distilled(state);
+  };
+  const progress = await context.terminal.progress(`study ${options.study}`, 0, 'parts');
+  let parts = 0;
+  return {
+    context, options, compute, distil, training: part(rows.train), test: part(rows.test),
+    seeds: Array.from({ length: options.repeats }, (_, i) => options.seed + i),
+    student: async (seed) => ready ?? distil(seed),
+    advance: (total) => progress.update(++parts, {}, total),
+    finished: () => progress.stop(),
+  };
+}
+
+/** Student and teacher of a model; throws InputError where it lacks one of them. */
+export function networksOf(model: Pick<Artifact, 'meta' | 'tensors'>, name = 'the student'): Distilled {
+  const artifact = { ...model, kind: 'model', schema: 1 };
+  return {
+    encoder: encoderOf(artifact, name),
+    student: encoderWeights(artifact, false, name), teacher: encoderWeights(artifact, true, name),
+  };
+}
+
+/** Rows to train on and to test on: as the data mark them, else a fifth of every class. */
+function divide({ images, labels, split }: ImageSet, seed: number): { train: number[]; test: number[] } {
+  const all = Array.from({ length: images.shape[0]! }, (_, i) => i);
+  if (split?.includes(SPLIT.test)) {
+    return { train: all.filter((i) => split[i] !== SPLIT.test), test: all.filter((i) => split[i] === SPLIT.test) };
+  }
+  const { train: fit, test } = splitRows(all.length, { validation: 0, test: 0.2 }, { seed, labels: labels! });
+  return { train: Array.from(fit), test: Array.from(test) };
+}

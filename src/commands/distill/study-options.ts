@@ -1,0 +1,24 @@
+import { choice, flag, integer, number, numbers, text } from '../../cli/options.js';
+
+/** Options of the experiments around distillation; they mean nothing without --study. */
+export const studyOptions = {
+  study: choice({ choices: ['locality', 'lottery', 'landscape'], help: 'an experiment instead of one model: probes against --alpha; pruning with '
+    + 'rewinding; barriers between fine-tuned students. Needs labels' }),
+  model: text({ placeholder: 'file', local: true, help: 'lottery, landscape: a student that is there, instead of distilling one' }),
+  repeats: integer({ default: 1, min: 1, help: 'a study is run for so many seeds, from --seed on' }),
+  alphas: numbers({ placeholder: 'alpha', default: [1e-4, 0.25, 0.5, 0.75, 1], help: 'locality: values of --alpha' }),
+  tuneEpochs: number({ default: 10, positive: true, help: 'lottery, landscape: epochs of supervised training; the paper 160' }),
+  tuneLr: number({ default: 0.1, positive: true, help: 'its learning rate for a batch of 256, a tenth after half and after three quarters of it' }),
+  tuneBatch: integer({ default: 128, min: 2, help: 'its batch; the paper 256' }),
+  rewinds: numbers({ placeholder: 'epochs', default: [0, 1], help: 'lottery: supervised epochs after which random weights are rewound to; a student '
+    + 'to 0' }),
+  rounds: integer({ default: 5, min: 1, help: 'lottery: rounds of pruning' }),
+  pruneRate: number({ default: 0.2, min: 0.001, max: 0.99, help: 'lottery: share of the remaining weights that a round prunes' }),
+  pruneAll: flag({ help: "lottery: prune biases and normalisations too, as the paper's code does" }),
+  orders: integer({ default: 3, min: 2, help: 'landscape: fine-tuned students of each start, each with an order of its own' }),
+  points: integer({ default: 9, min: 3, help: 'landscape: points of the line between two of them' }),
+  bn: choice({ choices: ['recalibrate', 'interpolate'], default: 'recalibrate', guess: true, help: 'landscape: running statistics between two '
+    + 'students: measured again on the training images, or interpolated' }),
+  plot: text({ placeholder: 'file', local: true, help: 'picture of the study, .svg or .png' }),
+  json: flag({ local: true, help: "print the study's numbers as one JSON object a line instead of a table" }),
+} as const;

@@ -1,0 +1,137 @@
+import { defineCommand } from '../cli/command.js';
+import { computeOptions, outputOptions, seedOption } from '../cli/common.js';
+import type { Context } from '../cli/context.js';
+import { choice, integer, number, text, texts, type Values } from '../cli/options.js';
+import { ndarray, type NdArray } from '../core/array.js';
+import {
+  conditionNumbers, diffusionModelOf, EXACT, exactModel, generate, latestTime, SAMPLERS, SCHEDULES, tokenize, toPixels,
+  type DiffusionModel, type Generated,
+} from '../core/diffusion/index.js';
+import { parseDevice } from '../core/engine/index.js';
+import { UsageError } from '../core/errors.js';
+import { asInput, readArtifact, writeArtifact, type RecipeInput } from '../core/files/artifact.js';
+import { checkOutput, nameOf } from '../core/files/streams.js';
+
+const options = {
+  count: integer({ default: 64, min: 1, help: 'examples to draw' }),
+  sampler: choice({ choices: SAMPLERS, default: 'ddim', help: 'along the ODE in first order (ddim) or second (heun), or with fresh noise (ddpm); a student takes one step' }),
+  steps: integer({ default: 50, min: 1, help: 'steps; each is a call of the network, two with heun or guidance' }),
+  class: texts({ placeholder: 'name', help: 'classes to draw, in turn; all of them for all' }),
+  prompt: text({ placeholder: 'text', help: 'what to draw, in words' }),
+  guidance: number({ default: 1, min: 0, help: 'strength of classifier-free guidance; 1: none, 0: as if nothing were asked' }),
+  tMax: number({ positive: true, max: 1, help: 'time at which the path starts; by the schedule where left out' }),
+  frames: integer({ default: 0, min: 0, help: 'draw so many estimates along the way to each example instead, as classes t = ...' }),
+  exact: choice({ choices: EXACT, help: 'the exact denoiser of a density instead of a model' }),
+  schedule: choice({ choices: SCHEDULES, default: 'cosine', help: 'noise over time of --exact' }),
+  batch: integer({ default: 64, min: 1, help: 'examples at a time; fresh noise of ddpm depends on it' }),
+  ...outputOptions, ...computeOptions, ...seedOption,
+} as const;
+type Options = Values<typeof options>;
+
+export const sample = defineCommand({
+  name: 'sample',
+  summary: 'draw images or points with a diffusion model or a one-step student of one',
+  description: 'Writes a data set of drawn images (uint8) or points (float32). Example i of a seed starts from the same noise whatever the '
+    + 'model, sampler and batch, so that samples of a teacher and of its student can be compared one by one. How many calls of the network an '
+    + 'example took, and how long, is printed.',
+  examples: [
+    ['byo sample teacher.st --steps 50 -o samples.st && byo plot images samples.st -o samples.png', 'a picture of 64 images'],
+    ['byo sample t2i.st --prompt "a large red circle" --guidance 3 -o circles.st', 'ask in words'],
+    ['byo sample student.st --frames 6 --count 8 | byo plot images -o path.png', 'what the student sees along the way'],
+    ['byo sample --exact ring8 --sampler heun --steps 20 --count 4000 -o ring.st', 'a density whose denoiser is known'],
+  ],
+  arguments: [{ name: 'model', optional: true, help: 'diffusion model or student; standard input where left out' }],
+  options,
+  async run(context, [argument], o) {
+    if (o.exact && argument !== undefined) throw new UsageError(`--exact ${o.exact} takes the place of a model; leave ${argument} out`);
+    await checkOutput(o.output, { force: o.force });
+    const { model, inputs } = await openModel(argument ?? '-', o);
+    const asked = askedOf(model, o);
+    if (model.student) refuseForStudents(context);
+    if (o.guidance !== 1 && asked.numbers === undefined) {
+      throw new UsageError('--guidance strengthens what is asked for; ask with --class or --prompt');
+    }
+    const limit = model.student?.guidanceMax;
+    if (model.student && o.guidance !== 1 && (limit === undefined || o.guidance > limit)) {
+      throw new UsageError(limit === undefined ? "the student has its teacher's guidance built in; leave --guidance out"
+        : `the student knows guidance up to ${limit}, but --guidance ${o.guidance} was given`);
+    }
+    const progress = await context.terminal.progress('sample', o.count, model.denoiser.shape.length === 3 ? 'images' : 'points');
+    const drawn = await generate(model, {
+      ...o, tMax: o.tMax ?? latestTime(model.denoiser.schedule), ...(asked.numbers && { conditions: asked.numbers }),
+      device: parseDevice(o.device), threads: o.threads, onProgress: (done) => progress.update(done),
+    });
+    progress.stop();
+    const each = drawn.milliseconds / o.count;
+    context.terminal.info(`${o.count} drawn, ${drawn.calls} call${drawn.calls === 1 ? '' : 's'} of the network each, `
+      + `${each.toPrecision(3)} ms each in batches of ${Math.min(o.batch, o.count)}`);
+    await writeArtifact(o.output, {
+      kind: 'dataset', schema: 1, ...(o.frames > 0 ? framesOf(drawn) : examplesOf(drawn.examples, asked)),
+      recipe: { command: 'sample', options: context.recorded, seed: o.seed, version: context.version, inputs },
+    }, { force: o.force });
+  },
+});
+
+async function openModel(source: string, o: Options): Promise<{ model: DiffusionModel; inputs: RecipeInput[] }> {
+  if (o.exact) return { model: exactModel(o.exact, o.schedule), inputs: [] };
+  const artifact = await readArtifact(source, { kind: 'model' });
+  return { model: diffusionModelOf(artifact, nameOf(source)), inputs: [asInput('model', artifact, source)] };
+}
+
+interface Asked {
+  /** int32 [count] or [count, L]. */
+  readonly numbers?: Int32Array;
+  readonly labels?: Int32Array;
+  readonly classes?: readonly string[];
+  readonly prompt?: string;
+}
+
+function askedOf({ denoiser }: DiffusionModel, o: Options): Asked {
+  const { condition } = denoiser;
+  if (o.prompt !== undefined) {
+    if (condition?.kind !== 'text') throw new UsageError('--prompt needs a model that was trained on captions (--condition text)');
+    return { numbers: tokenize(Array<string>(o.count).fill(o.prompt), condition).data, prompt: o.prompt };
+  }
+  const named = o.class?.[0] === 'all' && condition?.kind === 'class' ? condition.classes : o.class;
+  if (!named) {
+    // A conditional network needs to be told that nothing is asked.
+    if (condition?.kind === 'class') return { numbers: new Int32Array(o.count).fill(condition.classes.length) };
+    return condition ? { numbers: new Int32Array(o.count * condition.length) } : {};
+  }
+  const numbers = conditionNumbers(denoiser, Array.from({ length: o.count }, (_, i) => named[i % named.length]!))!;
+  return { numbers, labels: numbers, classes: condition!.kind === 'class' ? condition!.classes : [] };
+}
+
+function refuseForStudents({ origins }: Context): void {
+  const stray = (['sampler', 'steps', 'tMax'] as const).find((key) => origins[key] !== 'default');
+  if (stray) throw new UsageError(`a one-step student draws in one step from where it was trained to; leave --${stray === 'tMax' ? 't-max' : stray} out`);
+}
+
+/** Images as pixels, points as they are. */
+function stored(examples: NdArray<Float32Array>): [name: string, value: NdArray] {
+  return examples.shape.length === 4 ? ['images', ndarray('uint8', examples.shape, toPixels(examples.data))] : ['points', examples];
+}
+
+const modality = ([name]: readonly [string, NdArray]): string => (name === 'images' ? 'image' : 'points');
+
+function examplesOf(examples: NdArray<Float32Array>, { labels, classes, prompt }: Asked) {
+  const tensor = stored(examples);
+  const tensors = new Map<string, NdArray>([tensor]);
+  if (labels) tensors.set('labels', ndarray('int32', [labels.length], labels));
+  return { tensors, meta: { modality: modality(tensor), ...(classes && { classes }), ...(prompt !== undefined && { prompt }) } };
+}
+
+/** Estimates along the way under the classes `t = 0.98`, ..., and the examples themselves as the last. */
+function framesOf({ frames, examples }: Generated) {
+  const all = [...frames.map((frame) => frame.examples), examples];
+  const [count, ...shape] = examples.shape as [number, ...number[]];
+  const joined = new Float32Array(all.length * examples.data.length);
+  all.forEach(({ data }, i) => joined.set(data, i * data.length));
+  const tensor = stored({ dtype: 'float32', shape: [all.length * count, ...shape], data: joined });
+  const labels = Int32Array.from({ length: all.length * count }, (_, i) => Math.floor(i / count));
+  const classes = [...frames.map(({ t }) => `t = ${Number(t.toPrecision(3))}`), 'drawn'];
+  return {
+    tensors: new Map<string, NdArray>([tensor, ['labels', ndarray('int32', [labels.length], labels)]]),
+    meta: { modality: modality(tensor), classes },
+  };
+}

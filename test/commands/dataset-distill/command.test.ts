@@ -1,0 +1,140 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { float32, type NdArray } from '../../../src/core/array.js';
+import { readArtifact, writeArtifact } from '../../../src/core/files/artifact.js';
+import { byo, scratchFolder, shell } from '../../support/cli.js';
+import { numbersOf } from '../../support/steps.js';
+import { expectFailure, filesIn } from '../support.js';
+
+const folder = scratchFolder();
+const at = (name: string): string => join(folder, name);
+const run = async (...args: string[]) => {
+  const done = await byo(args, { cwd: folder });
+  expect(done.code, done.stderr).toBe(0);
+  return done;
+};
+const failed = async (code: number, message: RegExp | string, ...args: string[]) =>
+  expectFailure(await byo(args, { cwd: folder }), code, message);
+
+const SMALL = ['--size', '12', '--width', '4', '--batch', '24', '--steps', '8', '--pool-size', '2', '--pool-steps', '3', '--threads', '1'];
+
+beforeAll(async () => {
+  await run('synth', 'images', '--count', '80', '--size', '16', '--classes', '4', '-o', 'set.st');
+  await run('pretrain', 'barlow-twins', 'set.st', '--encoder', 'convnet3', '--width', '4', '--proj-hidden', '16', '--proj-out', '8',
+    '--batch', '16', '--steps', '3', '--optimizer', 'sgd', '--threads', '1', '-q', '-o', 'target.st');
+  await run('embed', '--model', 'target.st', 'set.st', '--threads', '1', '-q', '-o', 'features.st');
+  await run('dataset-distill', 'set.st', '--target', 'target.st', ...SMALL, '-q', '-o', 'small.st', '--grid', 'small.png', '--log', 'small.jsonl');
+});
+
+describe('byo dataset-distill', () => {
+  test('writes what was learnt in float32, the same rounded for other commands, and a picture', async () => {
+    const { kind, meta, tensors, recipe } = await readArtifact(at('small.st'));
+    expect(kind).toBe('dataset');
+    const [exact, shown, targets] = ['x_syn', 'images', 'y_syn'].map((name) => tensors.get(name)!);
+    expect([exact, shown, targets].map((a) => [a!.dtype, ...a!.shape]))
+      .toEqual([['float32', 12, 3, 16, 16], ['uint8', 12, 3, 16, 16], ['float32', 12, 16]]);
+    numbersOf(exact!).forEach((v, i) => {
+      expect(Math.abs(Math.min(1, Math.max(0, v)) * 255 - Number(shown!.data[i]))).toBeLessThanOrEqual(0.5);
+    });
+    expect(meta.distilled).toMatchObject({ method: 'krr-st', normalized: true, input: { size: 16, channels: 3 } });
+    expect(recipe!.inputs.map(({ role }) => role)).toEqual(['data', 'target']);
+    expect(await filesIn(folder)).toEqual(expect.arrayContaining(['small.png', 'small.jsonl']));
+    await run('plot', 'images', 'small.st', '-o', 'again.png', '-f');
+    await run('replay', 'small.st', '--check', '--threads', '1');
+  });
+
+  test('cut short and resumed it gives the same bytes', async () => {
+    const cut = await byo(['dataset-distill', 'set.st', '--target', 'target.st', ...SMALL, '-o', '/dev/full', '--checkpoint', 'cut.ckpt',
+      '--checkpoint-every', '0.0001'], { cwd: folder });
+    expect(cut.code).toBe(1);
+    expect((await readArtifact(at('cut.ckpt'))).meta.step).toBe(7);
+    await run('dataset-distill', 'set.st', '--target', 'target.st', ...SMALL, '-o', 'resumed.st', '--checkpoint', 'cut.ckpt', '--resume', '-q');
+    const [whole, resumed] = await Promise.all(['small.st', 'resumed.st'].map((name) => readArtifact(at(name))));
+    expect(resumed!.digest).toBe(whole!.digest);
+  });
+
+  test('cached targets of byo embed take the place of the model, at the same rows', async () => {
+    const none = [...SMALL, '--augmentation', 'none', '--method', 'random', '-q'];
+    await run('dataset-distill', 'set.st', '--targets', 'features.st', ...none, '-o', 'cached.st');
+    await run('dataset-distill', 'set.st', '--target', 'target.st', ...none, '-o', 'asked.st');
+    const [cached, asked] = await Promise.all(['cached.st', 'asked.st'].map((name) => readArtifact(at(name))));
+    const rows = (file: typeof cached) => numbersOf(file!.tensors.get('y_syn')!);
+    expect(cached!.tensors.get('x_syn')).toEqual(asked!.tensors.get('x_syn'));
+    rows(cached).forEach((v, i) => expect(v).toBeCloseTo(rows(asked)[i]!, 4));
+    await run('dataset-distill', 'set.st', '--targets', 'features.st', ...SMALL, '--augmentation', 'none', '-q', '-o', 'krr-cached.st');
+  });
+
+  test.each(['dm', 'k-means', 'k-center'])('--method %s makes a set of the same kind', async (method) => {
+    await run('dataset-distill', 'set.st', '--target', 'target.st', ...SMALL, '--method', method, '-q', '-o', `${method}.st`);
+    const { tensors, meta } = await readArtifact(at(`${method}.st`));
+    expect(tensors.get('y_syn')!.shape).toEqual([12, 16]);
+    expect(meta.distilled).toMatchObject({ method });
+    const images = numbersOf(tensors.get('x_syn')!);
+    expect(images.every(Number.isFinite)).toBe(true);
+    // Of real images every one is another; distribution matching moves them off the 256 levels.
+    const rows = Array.from({ length: 12 }, (_, i) => images.slice(i * 768, (i + 1) * 768).join());
+    expect(new Set(rows).size).toBe(12);
+    const onLevels = images.every((v) => Math.abs(v * 255 - Math.round(v * 255)) < 1e-3);
+    expect(onLevels).toBe(method !== 'dm');
+  });
+
+  test('what does not fit together is an error that says what to do', async () => {
+    await failed(3, 'the data set has 64 images to learn from, fewer than the 65 of the synthetic set; use --size 64 or less',
+      'dataset-distill', 'set.st', '--target', 'target.st', '--preset', 'tiny', '--size', '65');
+    await failed(2, 'give --target MODEL', 'dataset-distill', 'set.st');
+    await failed(2, '--targets knows no features of shifted images', 'dataset-distill', 'set.st', '--targets', 'features.st');
+    await failed(4, /singular with --ridge 0, .*give a larger --ridge, such as 1e-6/, 'dataset-distill', 'set.st', '--target', 'target.st',
+      '--size', '64', '--batch', '24', '--steps', '2', '--pool-steps', '1', '--encoder', 'distillnet4', '--width', '1', '--ridge', '0', '-q');
+    await writeArtifact(at('few.st'), { kind: 'embeddings', schema: 1, meta: {}, tensors: new Map([['features', float32([3, 2])]]) });
+    await failed(3, 'few.st: features are [3,2], but [80, d] is needed, a row for each image of set.st',
+      'dataset-distill', 'set.st', '--targets', 'few.st', '--augmentation', 'none');
+  });
+});
+
+describe('byo pretrain from-distilled', () => {
+  test('learns the pairs; embed, probe, fine-tuning and inspect take the result as any model', async () => {
+    await run('pretrain', 'from-distilled', 'small.st', '--encoder', 'distillnet2', '--width', '8', '--steps', '80', '--threads', '1', '-q',
+      '--log', 'pre.jsonl', '-o', 'encoder.st');
+    const done = await shell(`head -1 pre.jsonl; tail -1 pre.jsonl
+      byo embed --model encoder.st set.st --threads 1 -q | byo probe linear --threads 1 --json
+      byo probe fewshot --model encoder.st set.st --finetune --counts 16 --draws 2 --steps 2 --lrs 1e-3 --threads 1 -q --json`, { cwd: folder });
+    expect(done.code, done.stderr).toBe(0);
+    const [first, last, linear, tuned] = done.stdout.trim().split('\n').map((line) => JSON.parse(line));
+    expect(last.loss).toBeLessThan(0.05 * first.loss);
+    expect(linear.features).toBe(16 * 16);
+    expect(tuned.n.train).toBe(16);
+    await run('pretrain', 'from-distilled', 'small.st', '--encoder', 'resnet10', '--width', '4', '--steps', '2', '--threads', '1', '-q', '-o', 'other.st');
+  });
+
+  test('a set without targets, or with another number of them, is an error', async () => {
+    await failed(3, 'set.st is no distilled set (tensors x_syn and y_syn); byo dataset-distill makes them', 'pretrain', 'from-distilled', 'set.st');
+    const small = await readArtifact(at('small.st'));
+    const tensors = new Map<string, NdArray>([...small.tensors, ['y_syn', float32([11, 4])]]);
+    await writeArtifact(at('wrong.st'), { ...small, tensors });
+    await failed(3, 'wrong.st: y_syn is float32 [11,4], but float32 [12, d] is expected, one target for each image of x_syn',
+      'pretrain', 'from-distilled', 'wrong.st');
+    await writeFile(at('empty.st'), '');
+    await failed(3, 'empty.st', 'pretrain', 'from-distilled', 'empty.st');
+  });
+});
+
+test('byo dataset-distill compare: a row for every set and network, gains paired by seed, the same every time', async () => {
+  const line = ['dataset-distill', 'compare', 'set.st', '--target', 'target.st', ...SMALL, '--methods', 'random,krr-st', '--seeds', '2',
+    '--encoders', 'distillnet2:4,alexnet:2', '--pretrain-steps', '5', '--json', '-q'];
+  const [{ stdout }, again] = [await run(...line), await run(...line)];
+  expect(again.stdout).toBe(stdout);
+  const rows = stdout.trim().split('\n').map((text) => JSON.parse(text));
+  expect(rows.map((row) => `${row.encoder} ${row.method}`)).toEqual(['distillnet2:4', 'alexnet:2'].flatMap((encoder) =>
+    ['from scratch', 'random', 'krr-st'].map((method) => `${encoder} ${method}`)));
+  for (const encoder of ['distillnet2:4', 'alexnet:2']) {
+    const [scratch, random, krr] = rows.filter((row) => row.encoder === encoder);
+    expect(random.gain.estimate).toBe(0);
+    expect(krr.gain.estimate).toBeCloseTo(krr.accuracy.estimate - random.accuracy.estimate, 10);
+    expect(scratch.accuracies).toHaveLength(2);
+  }
+  await failed(2, "--methods takes of krr-st, dm, random, k-means, k-center, but 'kip' was given",
+    'dataset-distill', 'compare', 'set.st', '--target', 'target.st', '--methods', 'kip');
+  await failed(2, "--encoders takes name:width with a whole number from 1, but 'alexnet:x' was given",
+    'dataset-distill', 'compare', 'set.st', '--target', 'target.st', '--encoders', 'alexnet:x');
+});
