@@ -77,6 +77,8 @@ export const registry: readonly Entry[] = [
     load: async () => (await import('../commands/synth/images.js')).images },
   { name: 'synth galaxies', group: 'Tools', summary: 'draw galaxies with the votes of simulated volunteers',
     load: async () => (await import('../commands/synth/galaxies.js')).galaxies },
+  { name: 'synth captioned', group: 'Tools', summary: 'draw coloured shapes with a sentence about each picture',
+    load: async () => (await import('../commands/synth/captioned.js')).captioned },
   { name: 'synth density', group: 'Tools', summary: 'draw points from a density of known form',
     load: async () => (await import('../commands/synth/density.js')).density },
   { name: 'inspect', group: 'Tools', summary: 'what a tensor file is and how it was made',

@@ -34,3 +34,17 @@ test('byo convert --captions writes them beside the images, from a folder and an
   writeFileSync(join(cwd, 'wrong.csv'), 'file,text\nring/0.png,a ring\n');
   expectFailure(await byo(['convert', 'images', '--captions', 'wrong.csv', '-q'], { cwd }), 3, 'wrong.csv has no column caption; its header');
 });
+
+test('byo synth captioned writes pictures with sentences, into a pipe too', async () => {
+  const line = 'byo synth captioned --count 12 --size 16 -q | tee scenes.st | byo plot images -o scenes.svg';
+  const { code, stderr } = await shell(line, { cwd });
+  expect([code, stderr]).toEqual([0, '']);
+  const artifact = await readArtifact(join(cwd, 'scenes.st'), { kind: 'dataset' });
+  const { captions, labels, split } = imageSetOf(artifact, 'scenes.st');
+  expect([captions!.length, [...labels!].slice(0, 7), split!.filter((part) => part === 2).length]).toEqual([12, [0, 1, 2, 3, 4, 5, 0], 2]);
+  const svg = readFileSync(join(cwd, 'scenes.svg'), 'utf8');
+  const words = [...svg.matchAll(/font-size="10"[^>]*>([^<]*)</g)].map(([, line]) => line).join(' ').replaceAll('…', '');
+  for (const caption of captions!) expect(words).toContain(caption.split(' ').slice(0, 7).join(' '));
+  expect((await byo(['replay', 'scenes.st', '--check', '-q'], { cwd })).stdout).toContain('the same bytes again');
+  expectFailure(await byo(['synth', 'captioned', '--size', '8'], { cwd }), 2, '--size takes a whole number of at least 16');
+});

@@ -22,7 +22,7 @@ const MIN_TILE = 64;
 const GAP = 4;
 /** With captions: the smallest side, which leaves room for words; their lines, and the height of one. */
 const MIN_CAPTIONED_TILE = 128;
-const CAPTION_LINES = 4;
+const CAPTION_LINES = 5;
 const LINE_HEIGHT = 12;
 /** No fonts are measured here: a generous mean width of a letter of 10 pixels. */
 const LETTER_WIDTH = 5.6;

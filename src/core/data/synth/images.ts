@@ -158,7 +158,7 @@ function draw(name: string, size: number, random: Stream, out: Uint8Array): void
 const nearest = (x: number, period: number): number => x - period * Math.round(x / period);
 
 /** How much of a pixel lies inside an edge at this signed distance from its centre. */
-const coverage = (distance: number, pixel: number): number => Math.max(0, Math.min(1, 0.5 - distance / pixel));
+export const coverage = (distance: number, pixel: number): number => Math.max(0, Math.min(1, 0.5 - distance / pixel));
 
 /** Two colours, greys from 30 to 225 with a slight tint, that differ enough to tell the figure from the ground. */
 function contrastingColours(random: Stream): [Float32Array, Float32Array] {
