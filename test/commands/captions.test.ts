@@ -41,7 +41,8 @@ test('byo synth captioned writes pictures with sentences, into a pipe too', asyn
   expect([code, stderr]).toEqual([0, '']);
   const artifact = await readArtifact(join(cwd, 'scenes.st'), { kind: 'dataset' });
   const { captions, labels, split } = imageSetOf(artifact, 'scenes.st');
-  expect([captions!.length, [...labels!].slice(0, 7), split!.filter((part) => part === 2).length]).toEqual([12, [0, 1, 2, 3, 4, 5, 0], 2]);
+  const tests = split!.filter((part) => part === 2).length;
+  expect([captions!.length, [...labels!].slice(0, 7), tests]).toEqual([12, [0, 1, 2, 3, 4, 5, 0], 2]);
   const svg = readFileSync(join(cwd, 'scenes.svg'), 'utf8');
   const words = [...svg.matchAll(/font-size="10"[^>]*>([^<]*)</g)].map(([, line]) => line).join(' ').replaceAll('…', '');
   for (const caption of captions!) expect(words).toContain(caption.split(' ').slice(0, 7).join(' '));
