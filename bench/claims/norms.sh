@@ -6,7 +6,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 OUT=${OUT:-runs/norms}
-EPOCHS=${EPOCHS:-12}
+EPOCHS=${EPOCHS:-4}
 UNTRAINED=1
 . bench/claims/_common.sh
 

@@ -5,7 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 OUT=${OUT:-runs/refine}
-EPOCHS=${EPOCHS:-18}
+EPOCHS=${EPOCHS:-6}
 WARMUP=${WARMUP:-$((EPOCHS / 3))}
 . bench/claims/_common.sh
 

@@ -10,7 +10,7 @@ const roff = (text: string): string =>
     .replace(/[\u0080-\u{10ffff}]/gu, (letter) => `\\[u${letter.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0')}]`);
 
 const heading = (name: string, version: string): string =>
-  `.TH "${roff(['byo', ...name.split(' ')].filter(Boolean).join('-').toUpperCase())}" "1" "" "byo ${version}" "byo manual"`;
+  `.TH "${roff(['byo', ...name.split(' ')].filter(Boolean).join('-').toUpperCase())}" "1" "" "byo ${version}" "byo manual"\n.ad l`;
 
 function options(title: string, table: OptionTable): string[] {
   const entries = Object.entries(table);
@@ -20,7 +20,8 @@ function options(title: string, table: OptionTable): string[] {
 const optionTerm = (key: string, spec: OptionSpec): string => {
   const names = spellings(key, spec).map((name) => `\\fB${roff(name)}\\fR`).join(', ');
   const value = placeholder(spec).replace(/^<|>$/g, '');
-  return value ? `${names} \\fI${roff(value)}\\fR` : names;
+  // Long lists of choices may be broken after each of them.
+  return value ? `${names} \\fI${roff(value).replaceAll('|', '|\\:')}\\fR` : names;
 };
 
 const optionText = (spec: OptionSpec): string => {

@@ -1,8 +1,10 @@
 import { execa } from 'execa';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { completionScript } from '../../src/cli/completion.js';
 import { registry } from '../../src/cli/registry.js';
-import { installed } from '../support/cli.js';
+import { installed, scratchFolder } from '../support/cli.js';
 
 const commands = await Promise.all(registry.map((entry) => entry.load()));
 
@@ -40,8 +42,13 @@ describe.skipIf(!installed('zsh'))('zsh completion', () => {
 });
 
 describe.skipIf(!installed('fish'))('fish completion', () => {
+  const folder = scratchFolder();
+
   const offers = async (line: string): Promise<string[]> => {
-    const { stdout } = await execa('fish', ['--no-config', '-c', `${completionScript('fish', commands)}\ncomplete -C '${line}'`]);
+    // The script is longer than one argument may be.
+    const file = join(folder, 'byo.fish');
+    writeFileSync(file, completionScript('fish', commands));
+    const { stdout } = await execa('fish', ['--no-config', '-c', `source ${file}; complete -C '${line}'`]);
     return stdout.split('\n').map((offer) => offer.split('\t')[0]!);
   };
 
