@@ -90,3 +90,13 @@ export function toFloat32(array: NdArray): NdArray<Float32Array> {
   }
   return { dtype: 'float32', shape, data: out };
 }
+
+/** Rows of [N, ...] by number, in the given order: a copy [rows, ...] of the same dtype. */
+export function rowsAt<T extends TypedArray>({ dtype, shape, data }: NdArray<T>, rows: ArrayLike<number>): NdArray<T> {
+  const stride = sizeOf(shape.slice(1));
+  const out = new STORAGE[dtype](rows.length * stride) as Float32Array;
+  for (let i = 0; i < rows.length; i++) {
+    out.set(data.subarray(rows[i]! * stride, (rows[i]! + 1) * stride) as Float32Array, i * stride);
+  }
+  return { dtype, shape: [rows.length, ...shape.slice(1)], data: out as TypedArray as T };
+}

@@ -1,4 +1,4 @@
-import { float32, int32, type NdArray } from '../../core/array.js';
+import { float32, int32, rowsAt, type NdArray } from '../../core/array.js';
 import { normalize } from '../../core/data/augment/index.js';
 import { Batches, gatherImages } from '../../core/data/batches.js';
 import { shiftedImages } from '../../core/data/shift.js';
@@ -13,7 +13,7 @@ import type { Run } from '../pretrain/method.js';
 import { distilledResult, type Distilled } from './distilled.js';
 import { Pool, type PoolOptions } from './pool.js';
 import { regressionStep, shown } from './regress.js';
-import { rowsOf, targetDimension, targetsAt, targetsFor, type Source } from './source.js';
+import { targetDimension, targetsAt, targetsFor, type Source } from './source.js';
 
 export interface KrrStOptions extends PoolOptions {
   /** Synthetic images m. */
@@ -96,7 +96,7 @@ export async function krrSt(
       return {
         images, lr: float32([], [linearSchedule(step, o.steps, o.lr, o.lr * o.finalLr)]),
         slot: int32([1], [stream(seed, 'pool', step).int(o.poolSize)]),
-        ...(cached && { targets: rowsOf(cached, chosen) }),
+        ...(cached && { targets: rowsAt(cached, chosen) }),
       };
     },
     model: (state) => {

@@ -2,7 +2,7 @@ import { choice, flag, integer, number, text, type Values } from '../../cli/opti
 import { imageSetOf, withoutTest } from '../../core/data/dataset.js';
 import { SPLIT } from '../../core/data/images.js';
 import { InputError, UsageError } from '../../core/errors.js';
-import { toFloat32 } from '../../core/array.js';
+import { rowsAt, toFloat32 } from '../../core/array.js';
 import { asInput, readArtifact, type RecipeInput } from '../../core/files/artifact.js';
 import { nameOf } from '../../core/files/streams.js';
 import { train, type EmbedOptions, type ImageEncoder } from '../../core/train/index.js';
@@ -13,7 +13,7 @@ import type { Run } from '../pretrain/method.js';
 import { distilledOf, type Distilled } from './distilled.js';
 import { krrSt, type Watch } from './krr-st.js';
 import { matching } from './matching.js';
-import { rowsOf, type Source } from './source.js';
+import type { Source } from './source.js';
 import { subset } from './subsets.js';
 
 export const DISTILLATIONS = ['krr-st', 'dm', 'random', 'k-means', 'k-center'] as const;
@@ -102,7 +102,7 @@ export async function readSource(
       + 'byo embed writes them');
   }
   const kept = [...Array(count).keys()].filter((i) => whole.split?.[i] !== SPLIT.test);
-  const source = { set, input, targets: rowsOf(toFloat32(rows), kept) };
+  const source = { set, input, targets: rowsAt(toFloat32(rows), kept) };
   return { source, inputs: [...inputs, asInput('targets', features, o.targets!)], classes };
 }
 

@@ -1,4 +1,4 @@
-import { float32 } from '../../core/array.js';
+import { float32, rowsAt } from '../../core/array.js';
 import { normalize } from '../../core/data/augment/index.js';
 import { Batches, gatherImages } from '../../core/data/batches.js';
 import { grad, input, type Operand, type Tensor } from '../../core/graph/index.js';
@@ -6,7 +6,6 @@ import { meanSquaredError } from '../../core/losses/index.js';
 import { encode, linear, stepProgram, type EncoderSpec, type Scope } from '../../core/nn/index.js';
 import { sgd } from '../../core/optim/index.js';
 import type { Job } from '../../core/train/index.js';
-import { rowsOf } from './source.js';
 import type { Distilled } from './distilled.js';
 
 export interface SgdSettings {
@@ -55,7 +54,7 @@ export function regression(set: Distilled, o: RegressionOptions, seed: number): 
     program, stepsPerEpoch, steps: o.steps ?? Math.max(1, Math.round(o.epochs * stepsPerEpoch)),
     feeds: (step) => {
       const chosen = batches.indices(step);
-      return { images: gatherImages(set.images, chosen), targets: rowsOf(set.targets, chosen), lr: float32([], [o.lr]) };
+      return { images: gatherImages(set.images, chosen), targets: rowsAt(set.targets, chosen), lr: float32([], [o.lr]) };
     },
   };
 }

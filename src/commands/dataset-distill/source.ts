@@ -1,4 +1,4 @@
-import { float32, type NdArray } from '../../core/array.js';
+import { rowsAt, type NdArray } from '../../core/array.js';
 import { gatherImages } from '../../core/data/batches.js';
 import type { ImageSet } from '../../core/data/images.js';
 import { InputError } from '../../core/errors.js';
@@ -30,7 +30,7 @@ export async function targetsAt(
   source: Source, indices: readonly number[], options: EmbedOptions,
 ): Promise<NdArray<Float32Array>> {
   const { set: { images }, targets } = source;
-  return targets ? rowsOf(targets, indices) : targetsFor(source, gatherImages(images, indices), options);
+  return targets ? rowsAt(targets, indices) : targetsFor(source, gatherImages(images, indices), options);
 }
 
 /** Targets of any images float32 [n, C, H, W] in [0, 1]; throws InputError where there is no teacher to ask. */
@@ -39,12 +39,4 @@ export async function targetsFor(
 ): Promise<NdArray<Float32Array>> {
   if (!teacher) throw new InputError('targets that were computed before say nothing about new images; give the model with --target');
   return embedImages(teacher.encoder, teacher.weights, images, options);
-}
-
-/** Rows of a matrix by number. */
-export function rowsOf({ shape, data }: NdArray<Float32Array>, rows: ArrayLike<number>): NdArray<Float32Array> {
-  const width = shape[1]!;
-  const out = new Float32Array(rows.length * width);
-  for (let i = 0; i < rows.length; i++) out.set(data.subarray(rows[i]! * width, (rows[i]! + 1) * width), i * width);
-  return float32([rows.length, width], out);
 }

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { defineCommand } from '../../cli/command.js';
 import { computeOptions, outputOptions, seedOption, trainingOptions } from '../../cli/common.js';
 import { choice, flag, integer, number, text, type Values } from '../../cli/options.js';
-import { float32, int32, type NdArray } from '../../core/array.js';
+import { float32, int32, rowsAt, type NdArray } from '../../core/array.js';
 import {
   bootLosses, diffusionModelOf, EXACT, exactModel, latestTime, linkOf, linkWeight, noiseLevel, SCHEDULES, timesInputs, tokenize,
   WEIGHTINGS,
@@ -188,14 +188,11 @@ function conditionDraws(condition: Condition | undefined, prompts: readonly stri
     return { width: 1, draw };
   }
   if (!prompts?.length) throw new UsageError('the teacher keeps no captions; give prompts with --prompts');
-  const { data } = tokenize(prompts, condition);
+  const words = tokenize(prompts, condition);
   const { length: width } = condition;
   return {
     width,
-    draw: (batch: number, seed: number, name: string, k: number) => {
-      const chosen = stream(seed, name, k).integers(batch, prompts.length);
-      const word = (_: unknown, i: number) => data[chosen[Math.floor(i / width)]! * width + (i % width)]!;
-      return int32([batch, width], Int32Array.from({ length: batch * width }, word));
-    },
+    draw: (batch: number, seed: number, name: string, k: number) =>
+      rowsAt(words, stream(seed, name, k).integers(batch, prompts.length)),
   };
 }

@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { extname } from 'node:path';
-import { STORAGE, toFloat32, type NdArray, type TypedArray } from '../../core/array.js';
+import { rowsAt, toFloat32 } from '../../core/array.js';
 import { InputError } from '../../core/errors.js';
 import { readArtifact, writeArtifact, type Artifact } from '../../core/files/artifact.js';
 import { nameOf, readInput } from '../../core/files/streams.js';
@@ -70,19 +70,10 @@ function sampleOfArtifact(artifact: Artifact, source: string): Sample {
     },
     write: (path, indices) => {
       const taken = [...artifact.tensors].map(([name, array]) =>
-        [name, array.shape[0] === rows ? rowsOf(array, indices) : array] as const);
+        [name, array.shape[0] === rows ? rowsAt(array, indices) : array] as const);
       return writeArtifact(path, { ...artifact, tensors: new Map(taken) }, { force: true });
     },
   };
-}
-
-function rowsOf({ dtype, shape, data }: NdArray, indices: ArrayLike<number>): NdArray {
-  const width = data.length / shape[0]!;
-  const out: TypedArray = new STORAGE[dtype](indices.length * width);
-  for (let i = 0; i < indices.length; i++) {
-    (out as Float32Array).set(data.subarray(indices[i]! * width, (indices[i]! + 1) * width) as Float32Array, i * width);
-  }
-  return { dtype, shape: [indices.length, ...shape.slice(1)], data: out };
 }
 
 const missing = (source: string, name: string, names: readonly string[]): InputError =>

@@ -1,4 +1,4 @@
-import { float32, sizeOf, type NdArray } from '../array.js';
+import { float32, rowsAt, sizeOf, type NdArray } from '../array.js';
 import { InputError } from '../errors.js';
 import { stream } from '../random.js';
 
@@ -34,14 +34,9 @@ export class Batches {
 /** Images by number as float32 [B, C, H, W]: of uint8 in [0, 1], of float32 as they are. */
 export function gatherImages(images: NdArray<Uint8Array | Float32Array>, indices: ArrayLike<number>): NdArray<Float32Array> {
   const [, ...shape] = images.shape;
+  if (images.data instanceof Float32Array) return rowsAt(images as NdArray<Float32Array>, indices);
   const size = sizeOf(shape);
   const out = new Float32Array(indices.length * size);
-  if (images.data instanceof Float32Array) {
-    for (let row = 0; row < indices.length; row++) {
-      out.set(images.data.subarray(indices[row]! * size, (indices[row]! + 1) * size), row * size);
-    }
-    return float32([indices.length, ...shape], out);
-  }
   for (let row = 0; row < indices.length; row++) {
     const from = indices[row]! * size;
     const to = row * size;

@@ -1,4 +1,4 @@
-import { ndarray, type NdArray } from '../array.js';
+import { ndarray, rowsAt, type NdArray } from '../array.js';
 import { InputError } from '../errors.js';
 import type { Artifact } from '../files/artifact.js';
 import { captionsOf, encodeCaptions } from './captions.js';
@@ -86,10 +86,3 @@ export function withoutTest(set: ImageSet): ImageSet {
 /** The rows that are not marked as test; undefined where that is all of them. */
 export const trainingRows = (split: Uint8Array | undefined): number[] | undefined =>
   (split?.includes(SPLIT.test) ? [...split.keys()].filter((i) => split[i] !== SPLIT.test) : undefined);
-
-function rowsAt({ shape, data }: NdArray<Int32Array>, rows: readonly number[]): NdArray<Int32Array> {
-  const width = shape[1]!;
-  const out = new Int32Array(rows.length * width);
-  rows.forEach((row, i) => out.set(data.subarray(row * width, (row + 1) * width), i * width));
-  return ndarray('int32', [rows.length, width], out);
-}

@@ -1,4 +1,4 @@
-import type { NdArray } from '../array.js';
+import { rowsAt, type NdArray } from '../array.js';
 import type { Votes } from './questions.js';
 
 /** Images with what their source says of them; every reader gives this. */
@@ -89,10 +89,5 @@ export function limited(count: number, { labels, split }: ImageLabels, limit = I
 
 /** The images at `indices`; the very same array where that is all of them. */
 export function imagesAt(images: NdArray<Uint8Array>, indices: readonly number[]): NdArray<Uint8Array> {
-  const [count, ...shape] = images.shape;
-  if (indices.length === count) return images;
-  const stride = count === 0 ? 0 : images.data.length / count;
-  const data = new Uint8Array(indices.length * stride);
-  indices.forEach((from, to) => data.set(images.data.subarray(from * stride, (from + 1) * stride), to * stride));
-  return { dtype: 'uint8', shape: [indices.length, ...shape], data };
+  return indices.length === images.shape[0] ? images : rowsAt(images, indices);
 }

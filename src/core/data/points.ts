@@ -1,4 +1,4 @@
-import { ndarray, toFloat32, type NdArray } from '../array.js';
+import { ndarray, rowsAt, toFloat32, type NdArray } from '../array.js';
 import { InputError } from '../errors.js';
 import type { Artifact } from '../files/artifact.js';
 import { trainingRows, vector } from './dataset.js';
@@ -47,14 +47,11 @@ export function pointSetOf(artifact: Artifact, source: string): PointSet {
 
 /** The part of a set that methods may learn from: everything that is not marked as test. */
 export function pointsWithoutTest(set: PointSet): PointSet {
-  const { points: { shape, data }, labels, split } = set;
+  const { points, labels, split } = set;
   const kept = trainingRows(split);
   if (!kept) return set;
-  const width = shape[1]!;
-  const points = new Float32Array(kept.length * width);
-  kept.forEach((from, to) => points.set(data.subarray(from * width, (from + 1) * width), to * width));
   return {
-    points: ndarray('float32', [kept.length, width], points),
+    points: rowsAt(points, kept),
     ...(labels && { labels: Int32Array.from(kept, (i) => labels[i]!) }),
     split: Uint8Array.from(kept, (i) => split![i]!),
   };

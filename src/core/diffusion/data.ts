@@ -1,4 +1,4 @@
-import { float32, int32, sizeOf, type NdArray } from '../array.js';
+import { float32, int32, rowsAt, sizeOf, type NdArray } from '../array.js';
 import { imageSetOf, withoutTest } from '../data/dataset.js';
 import { pointSetOf, pointsWithoutTest } from '../data/points.js';
 import type { Artifact } from '../files/artifact.js';
@@ -35,18 +35,9 @@ export function diffusionData(artifact: Artifact, source: string): DiffusionData
 }
 
 function pointData(artifact: Artifact, source: string): DiffusionData {
-  const { points: { shape, data }, labels } = pointsWithoutTest(pointSetOf(artifact, source));
-  const [count, width] = shape as [number, number];
-  return {
-    count, shape: [width], ...(labels && { labels }),
-    batch: (examples) => {
-      const out = new Float32Array(examples.length * width);
-      for (let i = 0; i < examples.length; i++) {
-        out.set(data.subarray(examples[i]! * width, (examples[i]! + 1) * width), i * width);
-      }
-      return float32([examples.length, width], out);
-    },
-  };
+  const { points, labels } = pointsWithoutTest(pointSetOf(artifact, source));
+  const [count, width] = points.shape as [number, number];
+  return { count, shape: [width], ...(labels && { labels }), batch: (examples) => rowsAt(points, examples) };
 }
 
 /** Pixels from 0..255 to -1..1, each row of `width` pixels mirrored unless it is 0. */
