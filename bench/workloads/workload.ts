@@ -1,8 +1,9 @@
 import { float32, sizeOf, type NdArray } from '../../src/core/array.js';
-import { grad, type Tensor } from '../../src/core/graph/index.js';
-import type { StepProgram, Variable } from '../../src/core/nn/index.js';
-import type { Update } from '../../src/core/optim/index.js';
+import type { StepProgram } from '../../src/core/nn/index.js';
 import type { Stream } from '../../src/core/random.js';
+
+export { meanSquaredError } from '../../src/core/losses/index.js';
+export { updatesOf } from '../../src/core/optim/index.js';
 
 /** Sizes of a workload, by the names of its peer's options: `feedForward` is --feed-forward. */
 export type Sizes<K extends string = string> = Readonly<Record<K, number>>;
@@ -30,15 +31,6 @@ export interface Workload<K extends string = string> {
 
 /** A workload whose sizes are checked against its defaults. */
 export const workload = <K extends string>(definition: Workload<K>): Workload => definition as Workload;
-
-/** Each parameter with the gradient of the loss. */
-export function updatesOf(loss: Tensor, parameters: readonly Variable[]): Update[] {
-  const gradients = grad(loss, parameters.map(({ tensor }) => tensor));
-  return parameters.map((parameter, i) => [parameter, gradients[i]!]);
-}
-
-/** Mean of (a - b)^2. */
-export const meanSquaredError = (a: Tensor, b: Tensor): Tensor => a.sub(b).square().mean();
 
 /** A standard normal input. */
 export const gaussian = (random: Stream, shape: readonly number[]): NdArray =>

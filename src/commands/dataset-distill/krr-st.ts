@@ -3,10 +3,10 @@ import { normalize } from '../../core/data/augment/index.js';
 import { Batches, gatherImages } from '../../core/data/batches.js';
 import { shiftedImages } from '../../core/data/shift.js';
 import { InputError } from '../../core/errors.js';
-import { grad, input, stopGradient } from '../../core/graph/index.js';
+import { input, stopGradient } from '../../core/graph/index.js';
 import { kernelRidgeLoss } from '../../core/losses/index.js';
 import { encode, initialState, stepProgram, type EncoderSpec, type StepProgram } from '../../core/nn/index.js';
-import { adamw, linearSchedule } from '../../core/optim/index.js';
+import { adamw, linearSchedule, updatesOf } from '../../core/optim/index.js';
 import { stream } from '../../core/random.js';
 import type { EmbedOptions, State } from '../../core/train/index.js';
 import type { Run } from '../pretrain/method.js';
@@ -66,8 +66,7 @@ export async function krrSt(
     const { loss, lambda } = kernelRidgeLoss(
       { features: f(shown(images, about)), targets }, { features: stopGradient(f(normalize(raw, how))), targets: y }, o.ridge);
     const learned = synthetic.variables.filter(({ name }) => o.learn === 'both' || name === `synthetic.${o.learn}`);
-    const gradients = grad(loss, learned.map(({ tensor }) => tensor));
-    adamw(root.at('optimizer'), learned.map((variable, i) => [variable, gradients[i]!]), { lr: input('lr', []) });
+    adamw(root.at('optimizer'), updatesOf(loss, learned), { lr: input('lr', []) });
     return { loss, lambda };
   });
   const inner = innerProgram(o, about, shape, dimension);

@@ -4,9 +4,9 @@ import {
 } from '../../core/data/augment/index.js';
 import { gatherImages } from '../../core/data/batches.js';
 import { compile } from '../../core/engine/index.js';
-import { constant, grad, input, matmul, square, type Tensor } from '../../core/graph/index.js';
+import { constant, input, matmul, square, type Tensor } from '../../core/graph/index.js';
 import { encode, initialState, stepProgram, type EncoderSpec } from '../../core/nn/index.js';
-import { sgd } from '../../core/optim/index.js';
+import { sgd, updatesOf } from '../../core/optim/index.js';
 import { stream } from '../../core/random.js';
 import { classCount } from '../../core/stats/labels.js';
 import type { EmbedOptions } from '../../core/train/index.js';
@@ -58,9 +58,7 @@ export function matching(source: Source, o: MatchingOptions, seed: number, compu
     const means = matmul(constant(averages(chosen.map(({ group }) => group), present.length)), features(images));
     const wanted = features(raw).reshape([present.length, perClass, -1]).mean(1).stopGradient();
     const loss = square(means.sub(wanted)).sum();
-    const learned = root.at('synthetic').variables;
-    const [gradient] = grad(loss, [images]);
-    sgd(root.at('optimizer'), [[learned[0]!, gradient!]], { lr: input('lr', []), momentum: 0.5 });
+    sgd(root.at('optimizer'), updatesOf(loss, root.at('synthetic').parameters), { lr: input('lr', []), momentum: 0.5 });
     return { loss };
   });
   const networks = { ...program, variables: new Map([...program.variables].filter(([name]) => name.startsWith('model.'))) };

@@ -1,10 +1,10 @@
 import { float32, rowsAt } from '../../core/array.js';
 import { normalize } from '../../core/data/augment/index.js';
 import { Batches, gatherImages } from '../../core/data/batches.js';
-import { grad, input, type Operand, type Tensor } from '../../core/graph/index.js';
+import { input, type Operand, type Tensor } from '../../core/graph/index.js';
 import { meanSquaredError } from '../../core/losses/index.js';
 import { encode, linear, stepProgram, type EncoderSpec, type Scope } from '../../core/nn/index.js';
-import { sgd } from '../../core/optim/index.js';
+import { sgd, updatesOf } from '../../core/optim/index.js';
 import type { Job } from '../../core/train/index.js';
 import type { Distilled } from './distilled.js';
 
@@ -25,9 +25,7 @@ export const shown = (images: Tensor, { normalized, input: how }: Pick<Distilled
 export function regressionStep(scope: Scope, images: Tensor, targets: Tensor, spec: EncoderSpec, settings: SgdSettings): Tensor {
   const features = encode(spec, scope.at('encoder'), images);
   const loss = meanSquaredError(linear(scope.at('head'), features, targets.shape[1]!), targets);
-  const { parameters } = scope;
-  const gradients = grad(loss, parameters.map(({ tensor }) => tensor));
-  sgd(scope.at('optimizer'), parameters.map((parameter, i) => [parameter, gradients[i]!]), settings);
+  sgd(scope.at('optimizer'), updatesOf(loss, scope.parameters), settings);
   return loss;
 }
 

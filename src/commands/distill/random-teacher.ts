@@ -3,8 +3,8 @@ import { float32, type NdArray } from '../../core/array.js';
 import { PLAIN } from '../../core/data/augment/index.js';
 import type { TrainingImages } from '../../core/data/source.js';
 import { UsageError } from '../../core/errors.js';
-import { softmax, square, sub, type Tensor } from '../../core/graph/index.js';
-import { klDivergence, softCrossEntropy, softmaxEntropy } from '../../core/losses/index.js';
+import { softmax, sub, type Tensor } from '../../core/graph/index.js';
+import { klDivergence, meanSquaredError, softCrossEntropy, softmaxEntropy } from '../../core/losses/index.js';
 import { dinoHead, init, initialState, type Scope, type StepProgram } from '../../core/nn/index.js';
 import { cosineEmaDecay, emaUpdate, globalNorm, isWeight } from '../../core/optim/index.js';
 import type { State } from '../../core/train/index.js';
@@ -83,7 +83,7 @@ function distillationStep({ root, views, scheduled, represent, learn }: ImageSte
   const outputs = dinoHead(watched.at('head'), represent(watched, x), head).stopGradient();
   const t = centred(teacher, outputs, o).div(o.teacherTemperature);
   const s = dinoHead(student.at('head'), y, head).div(o.studentTemperature);
-  const loss = o.loss === 'ce' ? softCrossEntropy(s, softmax(t)) : square(sub(s, t)).mean();
+  const loss = o.loss === 'ce' ? softCrossEntropy(s, softmax(t)) : meanSquaredError(s, t);
   const gradients = learn(loss, student.parameters, () => {
     if (o.teacherEma > 0) emaUpdate(teacher, student, scheduled.tau!);
   });

@@ -6,13 +6,13 @@ import {
 import { augmentedImages } from '../../core/data/augment/preview.js';
 import { batchesOf, isStream, type BatchSource, type TrainingImages } from '../../core/data/source.js';
 import { UsageError } from '../../core/errors.js';
-import { correct, grad, input, type Operand, type Tensor } from '../../core/graph/index.js';
+import { correct, input, type Operand, type Tensor } from '../../core/graph/index.js';
 import { crossEntropy } from '../../core/losses/index.js';
 import {
   encode, ENCODERS, HEAD_NORMS, linear, NORMS, parseRegNet, STEMS, stepProgram,
   type EncoderSpec, type Scope, type StepProgram, type Variable,
 } from '../../core/nn/index.js';
-import { accumulate, adam, adamw, lamb, larc, lars, sgd, warmupCosine, type Update } from '../../core/optim/index.js';
+import { accumulate, adam, adamw, lamb, larc, lars, sgd, updatesOf, warmupCosine, type Update } from '../../core/optim/index.js';
 import { stream } from '../../core/random.js';
 import { classCount } from '../../core/stats/labels.js';
 import { knnAccuracy, type ImageEncoder, type State } from '../../core/train/index.js';
@@ -233,7 +233,7 @@ function learn(
   root: Scope, loss: Tensor, parameters: readonly Variable[], o: ImageOptions,
   { lr, peak, constantLr = () => false, lrFactor = () => 1, decays, apply, afterwards }: Learning,
 ): readonly Tensor[] {
-  const gradients = grad(loss, parameters.map(({ tensor }) => tensor));
+  const updates = updatesOf(loss, parameters);
   const optimizer = root.at('optimizer');
   const update = (updates: readonly Update[]) => {
     const scheduled = updates.filter(([parameter]) => !constantLr(parameter));
@@ -245,7 +245,6 @@ function learn(
     if (constant.length > 0) optimize(optimizer.at('constant'), constant, o, { lr: peak, decays });
     afterwards?.();
   };
-  const updates = parameters.map((p, i): Update => [p, gradients[i]!]);
   if (o.accumulate === 1) {
     update(updates);
   } else {
@@ -253,7 +252,7 @@ function learn(
     const moved = new Set(root.variables.filter(({ next }) => next));
     accumulate(optimizer, updates, { every: o.accumulate, apply }, update, () => root.variables.filter((v) => !moved.has(v)));
   }
-  return gradients;
+  return updates.map(([, gradient]) => gradient);
 }
 
 function optimize(
@@ -275,9 +274,7 @@ function optimize(
 function monitorLinear(scope: Scope, y: Tensor, classes: number): Record<string, Tensor> {
   const labels = input('labels', [y.shape[0]!], 'int32');
   const scores = linear(scope, y.stopGradient(), classes);
-  const { parameters } = scope;
-  const gradients = grad(crossEntropy(scores, labels), parameters.map(({ tensor }) => tensor));
-  adam(scope.at('optimizer'), parameters.map((p, i) => [p, gradients[i]!]), { lr: 1e-3 });
+  adam(scope.at('optimizer'), updatesOf(crossEntropy(scores, labels), scope.parameters), { lr: 1e-3 });
   return { monitorAccuracy: correct(scores, labels).mean() };
 }
 

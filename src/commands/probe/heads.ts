@@ -1,9 +1,9 @@
 import { float32, int32 } from '../../core/array.js';
 import { Batches } from '../../core/data/batches.js';
 import type { CompileOptions } from '../../core/engine/index.js';
-import { grad, input, logSumExp, matmul, mul, oneHot, relu, sub, sum, type Tensor } from '../../core/graph/index.js';
+import { input, logSumExp, matmul, mul, oneHot, relu, sub, sum, type Tensor } from '../../core/graph/index.js';
 import { init, stepProgram, type Scope } from '../../core/nn/index.js';
-import { adam, adamw, sgd, warmupCosine, type Update } from '../../core/optim/index.js';
+import { adam, adamw, sgd, updatesOf, warmupCosine } from '../../core/optim/index.js';
 import { applyLinear, type LinearModel } from '../../core/stats/linear.js';
 import { row, rowBlock, type LinearAlgebra, type Matrix } from '../../core/stats/matrix.js';
 import { train, type State } from '../../core/train/index.js';
@@ -45,9 +45,7 @@ export async function trainHeads(
     const hidden = o.hidden ? relu(headsLayer(root.at(0), features, [heads, o.hidden], o.hidden > 0)) : features;
     const scores = headsLayer(root.at(o.hidden ? 1 : 0), hidden, [heads, classes], o.hidden > 0 || o.plain === true);
     const losses = sub(logSumExp(scores), sum(mul(scores, targets), 2)).mean(1);
-    const { parameters } = root;
-    const gradients = grad(losses.sum(), parameters.map(({ tensor }) => tensor));
-    const updates = parameters.map((parameter, i): Update => [parameter, gradients[i]!]);
+    const updates = updatesOf(losses.sum(), root.parameters);
     // The rates of the heads line up with the first axis of every weight.
     const settings = { lr: input('lr', [heads, 1, 1]), weightDecay: o.weightDecay, decays: ({ name }: { name: string }) => name.endsWith('weight') };
     if (o.optimizer === 'adam') adam(root.at('optimizer'), updates, settings);

@@ -3,6 +3,7 @@ export * from './byol.js';
 export * from './cross-entropy.js';
 export * from './distillation.js';
 export * from './kernel-ridge.js';
+export * from './mean-squared-error.js';
 export * from './self-labeling.js';
 export * from './simsiam.js';
 export * from './swav.js';

@@ -1,4 +1,5 @@
 import { concat, constant, expand, matmul, ridgeWeights, square, stopGradient, type Tensor } from '../graph/index.js';
+import { meanSquaredError } from './mean-squared-error.js';
 
 /** Features [n, k] of examples and what they stand for [n, d]. */
 export interface Regressed {
@@ -18,9 +19,6 @@ export function kernelRidgeLoss(synthetic: Regressed, real: Regressed, ridge: nu
   const weights = ridgeWeights(features, synthetic.targets, ridge);
   const predicted = matmul(withOnes(stopGradient(real.features)), weights);
   return {
-    loss: square(predicted.sub(stopGradient(real.targets))).mean(), lambda: square(stopGradient(features)).sum().mul(ridge),
+    loss: meanSquaredError(predicted, stopGradient(real.targets)), lambda: square(stopGradient(features)).sum().mul(ridge),
   };
 }
-
-/** Mean over examples and dimensions of (prediction - target)^2. */
-export const meanSquaredError = (predicted: Tensor, target: Tensor): Tensor => square(predicted.sub(target)).mean();

@@ -1,10 +1,16 @@
 import {
-  add, clip, div, gt, maximum, minimum, mul, sqrt, square, sub, sum, where, type Operand, type Tensor,
+  add, clip, div, grad, gt, maximum, minimum, mul, sqrt, square, sub, sum, where, type Operand, type Tensor,
 } from '../graph/index.js';
 import { assign, init, type Scope, type Variable } from '../nn/index.js';
 
 /** A parameter and its gradient. */
 export type Update = readonly [parameter: Variable, gradient: Tensor];
+
+/** Each parameter with its gradient of the loss. */
+export function updatesOf(loss: Tensor, parameters: readonly Variable[]): Update[] {
+  const gradients = grad(loss, parameters.map(({ tensor }) => tensor));
+  return parameters.map((parameter, i) => [parameter, gradients[i]!]);
+}
 
 /**
  * Optimisers: each assigns the parameters' next values and keeps its moments as variables under `scope`, one per parameter

@@ -2,10 +2,10 @@ import { float32, int32, type NdArray } from '../array.js';
 import { augment, declarePlan, normalize, planInputs, planView, type ViewAugmentation } from '../data/augment/index.js';
 import { Batches, gatherImages } from '../data/batches.js';
 import type { CompileOptions } from '../engine/index.js';
-import { grad, input, type Tensor } from '../graph/index.js';
+import { input, type Tensor } from '../graph/index.js';
 import { crossEntropy } from '../losses/index.js';
 import { assign, encode, init, linear, stepProgram, type Scope, type Variable } from '../nn/index.js';
-import type { Update } from '../optim/index.js';
+import { updatesOf, type Update } from '../optim/index.js';
 import { stream } from '../random.js';
 import { applyLinear } from '../stats/linear.js';
 import { matrix, type LinearAlgebra, type Matrix } from '../stats/matrix.js';
@@ -49,8 +49,7 @@ export function supervisedJob(
     const scores = linear(root.at('head'), y, classes, { init: o.headInit ?? init.zeros, biasInit: init.zeros });
     const loss = crossEntropy(scores, input('labels', [dims.batch], 'int32'));
     const { parameters } = root;
-    const gradients = grad(loss, parameters.map(({ tensor }) => tensor));
-    o.optimize(root.at('optimizer'), parameters.map((parameter, i) => [parameter, gradients[i]!]), input('lr', []));
+    o.optimize(root.at('optimizer'), updatesOf(loss, parameters), input('lr', []));
     for (const parameter of o.masked ? parameters.filter(o.masked) : []) {
       const mask = root.at('mask').buffer(parameter.name, parameter.tensor.shape, init.ones);
       assign(parameter, parameter.next!.mul(mask));
