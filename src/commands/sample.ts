@@ -1,10 +1,13 @@
 import { defineCommand } from '../cli/command.js';
 import { computeOptions, outputOptions, seedOption } from '../cli/common.js';
 import type { Context } from '../cli/context.js';
-import { choice, integer, number, text, texts, type Values } from '../cli/options.js';
-import { ndarray, type NdArray } from '../core/array.js';
+import { choice, integer, kebab, number, text, texts, type Values } from '../cli/options.js';
+import { float32, ndarray, type NdArray } from '../core/array.js';
+import { datasetArtifact } from '../core/data/dataset.js';
+import { pointsArtifact } from '../core/data/points.js';
 import {
-  conditionNumbers, diffusionModelOf, EXACT, exactModel, generate, latestTime, SAMPLERS, SCHEDULES, tokenize, toPixels,
+  conditionWidth, diffusionModelOf, emptyCondition, EXACT, exactModel, generate, latestTime, SAMPLERS, SCHEDULES, tokenize,
+  toPixels,
   type DiffusionModel, type Generated,
 } from '../core/diffusion/index.js';
 import { parseDevice } from '../core/engine/index.js';
@@ -65,8 +68,9 @@ export const sample = defineCommand({
     const each = drawn.milliseconds / o.count;
     context.terminal.info(`${o.count} drawn, ${drawn.calls} call${drawn.calls === 1 ? '' : 's'} of the network each, `
       + `${each.toPrecision(3)} ms each in batches of ${Math.min(o.batch, o.count)}`);
+    const made = o.frames > 0 ? framesOf(drawn) : dataset(drawn.examples, asked);
     await writeArtifact(o.output, {
-      kind: 'dataset', schema: 1, ...(o.frames > 0 ? framesOf(drawn) : examplesOf(drawn.examples, asked)),
+      ...made, meta: { ...made.meta, ...(o.prompt !== undefined && o.frames === 0 && { prompt: o.prompt }) },
       recipe: { command: 'sample', options: context.recorded, seed: o.seed, version: context.version, inputs },
     }, { force: o.force });
   },
@@ -83,55 +87,54 @@ interface Asked {
   readonly numbers?: Int32Array;
   readonly labels?: Int32Array;
   readonly classes?: readonly string[];
-  readonly prompt?: string;
 }
 
 function askedOf({ denoiser }: DiffusionModel, o: Options): Asked {
   const { condition } = denoiser;
   if (o.prompt !== undefined) {
     if (condition?.kind !== 'text') throw new UsageError('--prompt needs a model that was trained on captions (--condition text)');
-    return { numbers: tokenize(Array<string>(o.count).fill(o.prompt), condition).data, prompt: o.prompt };
+    return { numbers: tokenize(Array<string>(o.count).fill(o.prompt), condition).data };
   }
-  const named = o.class?.[0] === 'all' && condition?.kind === 'class' ? condition.classes : o.class;
-  if (!named) {
+  if (!o.class) {
     // A conditional network needs to be told that nothing is asked.
-    if (condition?.kind === 'class') return { numbers: new Int32Array(o.count).fill(condition.classes.length) };
-    return condition ? { numbers: new Int32Array(o.count * condition.length) } : {};
+    return condition ? { numbers: new Int32Array(o.count * conditionWidth(condition)).fill(emptyCondition(condition)) } : {};
   }
-  const numbers = conditionNumbers(denoiser, Array.from({ length: o.count }, (_, i) => named[i % named.length]!))!;
-  return { numbers, labels: numbers, classes: condition!.kind === 'class' ? condition!.classes : [] };
+  if (condition?.kind !== 'class') throw new UsageError('the model was not trained on classes, so it cannot be asked for one');
+  const { classes } = condition;
+  const asked = o.class[0] === 'all' ? [...classes.keys()] : o.class.map((name) => classNumber(classes, name));
+  const numbers = Int32Array.from({ length: o.count }, (_, i) => asked[i % asked.length]!);
+  return { numbers, labels: numbers, classes };
+}
+
+function classNumber(classes: readonly string[], name: string): number {
+  const number = classes.indexOf(name);
+  if (number < 0) throw new UsageError(`the model knows no class '${name}', but ${classes.join(', ')}`);
+  return number;
 }
 
 function refuseForStudents({ origins }: Context): void {
   const stray = (['sampler', 'steps', 'tMax'] as const).find((key) => origins[key] !== 'default');
-  if (stray) throw new UsageError(`a one-step student draws in one step from where it was trained to; leave --${stray === 'tMax' ? 't-max' : stray} out`);
+  if (stray) throw new UsageError(`a one-step student draws in one step from where it was trained to; leave --${kebab(stray)} out`);
 }
 
-/** Images as pixels, points as they are. */
-function stored(examples: NdArray<Float32Array>): [name: string, value: NdArray] {
-  return examples.shape.length === 4 ? ['images', ndarray('uint8', examples.shape, toPixels(examples.data))] : ['points', examples];
-}
-
-const modality = ([name]: readonly [string, NdArray]): string => (name === 'images' ? 'image' : 'points');
-
-function examplesOf(examples: NdArray<Float32Array>, { labels, classes, prompt }: Asked) {
-  const tensor = stored(examples);
-  const tensors = new Map<string, NdArray>([tensor]);
-  if (labels) tensors.set('labels', ndarray('int32', [labels.length], labels));
-  return { tensors, meta: { modality: modality(tensor), ...(classes && { classes }), ...(prompt !== undefined && { prompt }) } };
+/** Examples as a data set: images as pixels, points as they are. */
+function dataset(examples: NdArray<Float32Array>, { labels, classes }: Pick<Asked, 'labels' | 'classes'>) {
+  const set = { ...(labels && { labels }), ...(classes && { classes }) };
+  if (examples.shape.length === 4) {
+    return datasetArtifact({ ...set, images: ndarray('uint8', examples.shape, toPixels(examples.data)), skipped: [] });
+  }
+  const artifact = pointsArtifact({ ...set, points: examples });
+  return { ...artifact, meta: { ...artifact.meta, ...(classes && { classes }) } };
 }
 
 /** Estimates along the way under the classes `t = 0.98`, ..., and the examples themselves as the last. */
 function framesOf({ frames, examples }: Generated) {
   const all = [...frames.map((frame) => frame.examples), examples];
   const [count, ...shape] = examples.shape as [number, ...number[]];
-  const joined = new Float32Array(all.length * examples.data.length);
-  all.forEach(({ data }, i) => joined.set(data, i * data.length));
-  const tensor = stored({ dtype: 'float32', shape: [all.length * count, ...shape], data: joined });
-  const labels = Int32Array.from({ length: all.length * count }, (_, i) => Math.floor(i / count));
-  const classes = [...frames.map(({ t }) => `t = ${Number(t.toPrecision(3))}`), 'drawn'];
-  return {
-    tensors: new Map<string, NdArray>([tensor, ['labels', ndarray('int32', [labels.length], labels)]]),
-    meta: { modality: modality(tensor), classes },
-  };
+  const joined = float32([all.length * count, ...shape]);
+  all.forEach(({ data }, i) => joined.data.set(data, i * data.length));
+  return dataset(joined, {
+    labels: Int32Array.from({ length: all.length * count }, (_, i) => Math.floor(i / count)),
+    classes: [...frames.map(({ t }) => `t = ${Number(t.toPrecision(3))}`), 'drawn'],
+  });
 }

@@ -4,17 +4,16 @@ import { computeOptions, outputOptions, seedOption, trainingOptions } from '../.
 import { choice, flag, integer, number, text, type Values } from '../../cli/options.js';
 import { float32, int32, rowsAt, type NdArray } from '../../core/array.js';
 import {
-  bootLosses, diffusionModelOf, EXACT, exactModel, latestTime, linkOf, linkWeight, noiseLevel, SCHEDULES, timesInputs, tokenize,
-  WEIGHTINGS,
+  bootLosses, conditionShape, defaultRate, diffusionModelOf, EXACT, exactModel, latestTime, learn, learnFeeds, linkOf, linkWeight,
+  noiseLevel, SCHEDULES, timesFeeds, timesInputs, tokenize, WEIGHTINGS,
   type Condition, type DenoiserSpec, type DiffusionMeta, type DiffusionModel, type StudentSpec,
 } from '../../core/diffusion/index.js';
 import { UsageError } from '../../core/errors.js';
 import { asInput, readArtifact, type RecipeInput } from '../../core/files/artifact.js';
 import { checkOutput, nameOf } from '../../core/files/streams.js';
-import { grad, input } from '../../core/graph/index.js';
+import { input } from '../../core/graph/index.js';
 import { initialState, stepProgram } from '../../core/nn/index.js';
-import { adamw, averageParameters, clipByGlobalNorm, rampedDecay, warmupCosine, type Update } from '../../core/optim/index.js';
-import { stream } from '../../core/random.js';
+import { stream, type Stream } from '../../core/random.js';
 import type { Pretraining } from '../pretrain/method.js';
 import { below, runTraining } from '../training.js';
 import { checkClosedForm } from './boot-check.js';
@@ -107,67 +106,55 @@ export function setUp(teacher: DiffusionModel, prompts: readonly string[] | unde
   const denoiser: DenoiserSpec = of.network.name === 'exact'
     ? { ...of, network: { name: 'mlp', hidden: o.hidden, layers: o.layers } } : of;
   const tMax = o.tMax ?? Math.min(0.98, latestTime(of.schedule));
-  const { tMin, timeCondition, guidanceMax } = o;
+  const { tMin, step, timeCondition, guidanceMax, solver, beta } = o;
   const student: StudentSpec = { tMax, tMin, timeCondition, ...(guidanceMax !== undefined && { guidanceMax }) };
-  if (o.tMin + o.step >= tMax) throw new UsageError(`--t-min ${o.tMin} and --step ${o.step} leave no time before --t-max ${tMax}`);
+  if (tMin + step >= tMax) throw new UsageError(`--t-min ${tMin} and --step ${step} leave no time before --t-max ${tMax}`);
   if (noiseLevel(of.schedule, tMax).alpha < LEAST_ALPHA) throw new UsageError(`at --t-max ${tMax} there is no signal left; give an earlier time`);
-  if ((o.guidance !== 1 || o.guidanceMax !== undefined) && !of.condition) {
-    throw new UsageError('guidance needs a teacher that was trained with --condition class or text');
-  }
-  if (o.guidance !== 1 && o.guidanceMax !== undefined) throw new UsageError('--guidance fixes the strength, --guidance-max varies it; give one of them');
-  const isUnet = denoiser.network.name === 'unet';
-  const [batch, lr] = [o.batch ?? (isUnet ? 64 : 512), o.lr ?? (isUnet ? 2e-4 : 1e-3)];
-  const guided = o.guidance !== 1 || o.guidanceMax !== undefined;
+  const guided = o.guidance !== 1 || guidanceMax !== undefined;
+  if (guided && !of.condition) throw new UsageError('guidance needs a teacher that was trained with --condition class or text');
+  if (o.guidance !== 1 && guidanceMax !== undefined) throw new UsageError('--guidance fixes the strength, --guidance-max varies it; give one of them');
+  const batch = o.batch ?? (denoiser.network.name === 'unet' ? 64 : 512);
+  const learning = { ...o, lr: o.lr ?? defaultRate(denoiser) };
   const draws = conditionDraws(of.condition, prompts);
-  const averaged = o.ema > 0;
 
   const program = stepProgram('boot', (root) => {
-    const condition = (name: string) => draws && input(name, draws.width === 1 ? [batch] : [batch, draws.width], 'int32');
+    const condition = (name: string) => draws && input(name, conditionShape(of.condition!, batch), 'int32');
     const vector = (name: string) => input(name, [batch]);
     const [asked, boundaryAsked] = [condition('condition'), condition('boundary condition')];
-    const { solver, beta } = o;
     const { loss, bootstrap, boundary } = bootLosses(root, { teacher: of, denoiser, student, solver, beta, batch }, {
       from: timesInputs('from', batch), to: timesInputs('to', batch), start: timesInputs('start', batch),
       delta: vector('delta'), weight: vector('weight'),
       ...(asked && { condition: asked, boundaryCondition: boundaryAsked! }), ...(guided && { guidance: vector('guidance') }),
     });
-    const online = root.at('student');
-    const { parameters } = online;
-    const { gradients, norm } = clipByGlobalNorm(grad(loss, parameters.map(({ tensor }) => tensor)), o.clip);
-    adamw(root.at('optimizer'), parameters.map((p, i): Update => [p, gradients[i]!]), { lr: input('lr', []), beta2: 0.99, weightDecay: o.weightDecay });
-    if (averaged) averageParameters(root.at('ema'), online, input('ema', []));
-    return { loss, bootstrap, boundary, gradNorm: norm };
+    const gradNorm = learn(root, loss, root.at('student'), learning, { beta2: 0.99, weightDecay: o.weightDecay });
+    return { loss, bootstrap, boundary, gradNorm };
   });
 
-  const all = (value: number) => float32([batch], new Float32Array(batch).fill(value));
-  const started = noiseLevel(of.schedule, tMax);
   return {
     program, steps: o.steps, examplesPerStep: batch,
     initial: () => new Map([...initialState(program, o.seed), ...firstWeights(teacher, o)]),
     feeds: (k) => {
+      const random = (name: string) => stream(o.seed, name, k);
       // From half a step on: the last links end exactly at tMin, where the student will be asked.
-      const earliest = o.tMin + o.step / 2;
-      const t = Array.from(stream(o.seed, 'times', k).uniform(batch), (u) => earliest + u * (tMax - earliest));
-      const s = t.map((time) => Math.max(time - o.step, o.tMin));
+      const earliest = tMin + step / 2;
+      const t = Array.from(random('times').uniform(batch), (u) => earliest + u * (tMax - earliest));
+      const s = t.map((time) => Math.max(time - step, tMin));
       const links = t.map((time, i) => linkOf(of.schedule, time, s[i]!));
-      const vector = (values: readonly number[]) => float32([batch], values);
-      const strengths = guided && (o.guidanceMax === undefined ? all(o.guidance)
-        : float32([batch], stream(o.seed, 'guidance', k).uniform(batch, 1, o.guidanceMax)));
+      const all = (value: number) => Array<number>(batch).fill(value);
+      const vector = (values: ArrayLike<number>) => float32([batch], values);
       return {
-        'from t': vector(t), 'from alpha': vector(links.map(({ from }) => from.alpha)), 'from sigma': vector(links.map(({ from }) => from.sigma)),
-        'to t': vector(s), 'to alpha': vector(links.map(({ to }) => to.alpha)), 'to sigma': vector(links.map(({ to }) => to.sigma)),
-        'start t': all(tMax), 'start alpha': all(started.alpha), 'start sigma': all(started.sigma),
+        ...timesFeeds('from', of.schedule, t), ...timesFeeds('to', of.schedule, s), ...timesFeeds('start', of.schedule, all(tMax)),
         delta: vector(links.map(({ delta }) => delta)), weight: vector(links.map((link) => linkWeight(o.weighting, link))),
-        ...(draws && { condition: draws.draw(batch, o.seed, 'conditions', k), 'boundary condition': draws.draw(batch, o.seed, 'boundary conditions', k) }),
-        ...(strengths && { guidance: strengths }),
-        lr: float32([], [o.lrSchedule === 'cosine' ? warmupCosine(k, { peak: lr, steps: o.steps, warmup: o.warmup })
-          : lr * Math.min(1, (k + 1) / Math.max(1, o.warmup))]),
-        ...(averaged && { ema: float32([], [rampedDecay(k, o.ema)]) }),
+        ...(draws && { condition: draws(batch, random('conditions')), 'boundary condition': draws(batch, random('boundary conditions')) }),
+        ...(guided && {
+          guidance: vector(guidanceMax === undefined ? all(o.guidance) : random('guidance').uniform(batch, 1, guidanceMax)),
+        }),
+        ...learnFeeds(k, learning),
       };
     },
     model: (state) => {
       const meta: DiffusionMeta = { denoiser, student };
-      return { meta: { method: 'boot', ...meta }, tensors: below(state, averaged ? 'ema' : 'student') };
+      return { meta: { method: 'boot', ...meta }, tensors: below(state, o.ema > 0 ? 'ema' : 'student') };
     },
   };
 }
@@ -178,21 +165,13 @@ function firstWeights({ weights }: DiffusionModel, o: Options): Map<string, NdAr
   return new Map(owners.flatMap((owner) => [...weights].map(([name, value]) => [`${owner}.${name}`, value] as const)));
 }
 
-/** Random conditions: classes evenly, or prompts evenly. */
-function conditionDraws(condition: Condition | undefined, prompts: readonly string[] | undefined) {
+/** Draws random conditions for a batch: classes evenly, or prompts evenly. */
+function conditionDraws(
+  condition: Condition | undefined, prompts: readonly string[] | undefined,
+): ((batch: number, random: Stream) => NdArray<Int32Array>) | undefined {
   if (!condition) return undefined;
-  if (condition.kind === 'class') {
-    const { length } = condition.classes;
-    const draw = (batch: number, seed: number, name: string, k: number) =>
-      int32([batch], stream(seed, name, k).integers(batch, length));
-    return { width: 1, draw };
-  }
+  if (condition.kind === 'class') return (batch, random) => int32([batch], random.integers(batch, condition.classes.length));
   if (!prompts?.length) throw new UsageError('the teacher keeps no captions; give prompts with --prompts');
   const words = tokenize(prompts, condition);
-  const { length: width } = condition;
-  return {
-    width,
-    draw: (batch: number, seed: number, name: string, k: number) =>
-      rowsAt(words, stream(seed, name, k).integers(batch, prompts.length)),
-  };
+  return (batch, random) => rowsAt(words, random.integers(batch, prompts.length));
 }

@@ -1,19 +1,18 @@
 import { defineCommand } from '../../cli/command.js';
 import { computeOptions, outputOptions, seedOption, trainingOptions } from '../../cli/common.js';
 import { choice, flag, integer, number, numbers, type Values } from '../../cli/options.js';
-import { float32 } from '../../core/array.js';
 import { Batches } from '../../core/data/batches.js';
 import {
-  conditions, diffuse, diffusionData, noiseLevel, prediction, PREDICTIONS, SCHEDULES, target, tokenize, trainingTime,
-  vocabularyOf,
+  conditionShape, conditionsOf, defaultRate, diffuse, diffusionData, learn, learnFeeds, prediction, PREDICTIONS, SCHEDULES,
+  someHidden, target, timesFeeds, timesInputs, trainingTime, vocabularyOf,
   type Condition, type DenoiserSpec, type DiffusionData, type DiffusionMeta,
 } from '../../core/diffusion/index.js';
 import { UsageError } from '../../core/errors.js';
 import { asInput, readArtifact } from '../../core/files/artifact.js';
 import { checkOutput, nameOf } from '../../core/files/streams.js';
-import { grad, input, mean, square } from '../../core/graph/index.js';
+import { input } from '../../core/graph/index.js';
+import { meanSquaredError } from '../../core/losses/index.js';
 import { stepProgram } from '../../core/nn/index.js';
-import { adam, averageParameters, clipByGlobalNorm, rampedDecay, warmupCosine, type Update } from '../../core/optim/index.js';
 import { stream } from '../../core/random.js';
 import { below, runTraining } from '../training.js';
 import type { Pretraining } from './method.js';
@@ -78,55 +77,43 @@ const CAPTIONS_KEPT = 2000;
 
 function setUp(data: DiffusionData, o: Options): Pretraining {
   const denoiser = denoiserSpec(data, o);
+  const { condition } = denoiser;
   const batches = new Batches(data.count, o.batch, o.seed);
-  const lr = o.lr ?? (denoiser.network.name === 'unet' ? 2e-4 : 1e-3);
-  const asked = denoiser.condition && conditionsOf(data, denoiser.condition);
-  const averaged = o.ema > 0;
+  const learning = { ...o, lr: o.lr ?? defaultRate(denoiser) };
+  const asked = condition && conditionsOf(data, condition);
   const program = stepProgram('diffusion', (root) => {
     const x0 = input('data', [o.batch, ...data.shape]);
-    const times = { t: input('times', [o.batch]), alpha: input('alpha', [o.batch]), sigma: input('sigma', [o.batch]) };
-    const condition = asked && input('condition', asked.width === 1 ? [o.batch] : [o.batch, asked.width], 'int32');
+    const times = timesInputs('x', o.batch);
     const online = root.at('online');
     const noise = root.draw('noise', x0.shape, 'normal');
 
-    const output = prediction(denoiser, online.at('denoiser'), diffuse(x0, noise, times), times, condition);
-    const loss = mean(square(output.sub(target(denoiser, x0, noise, times))));
-
-    const { parameters } = online;
-    const { gradients, norm } = clipByGlobalNorm(grad(loss, parameters.map(({ tensor }) => tensor)), o.clip);
-    adam(root.at('optimizer'), parameters.map((p, i): Update => [p, gradients[i]!]), { lr: input('lr', []) });
-    if (averaged) averageParameters(root.at('ema'), online, input('ema', []));
-    return { loss, gradNorm: norm };
+    const output = prediction(denoiser, online.at('denoiser'), diffuse(x0, noise, times), times,
+      condition && input('condition', conditionShape(condition, o.batch), 'int32'));
+    const loss = meanSquaredError(output, target(denoiser, x0, noise, times));
+    return { loss, gradNorm: learn(root, loss, online, learning) };
   });
 
-  const captions = denoiser.condition?.kind === 'text' ? [...new Set(data.captions)].sort().slice(0, CAPTIONS_KEPT) : undefined;
+  const captions = condition?.kind === 'text' ? [...new Set(data.captions)].sort().slice(0, CAPTIONS_KEPT) : undefined;
   return {
     program, steps: o.steps, stepsPerEpoch: batches.stepsPerEpoch, examplesPerStep: o.batch,
     feeds: (step) => {
       const examples = batches.indices(step);
-      const mirrored = o.flip && data.shape.length === 3 ? stream(o.seed, 'flip', step).bernoulli(o.batch, 0.5) : undefined;
-      const times = Float64Array.from(stream(o.seed, 'times', step).uniform(o.batch), (u) => trainingTime(o.schedule, u));
-      const levels = Array.from(times, (t) => noiseLevel(o.schedule, t));
-      const dropped = stream(o.seed, 'hidden conditions', step).bernoulli(o.batch, o.dropCondition);
+      const draws = (name: string) => stream(o.seed, name, step);
       return {
-        data: data.batch(examples, mirrored),
-        times: float32([o.batch], times),
-        alpha: float32([o.batch], levels.map(({ alpha }) => alpha)),
-        sigma: float32([o.batch], levels.map(({ sigma }) => sigma)),
-        ...(asked && { condition: conditions(asked.numbers, asked.width, asked.empty, examples, dropped) }),
-        lr: float32([], [learningRate(step, lr, o)]),
-        ...(averaged && { ema: float32([], [rampedDecay(step, o.ema)]) }),
+        data: data.batch(examples, o.flip ? draws('flip').bernoulli(o.batch, 0.5) : undefined),
+        ...timesFeeds('x', o.schedule, Array.from(draws('times').uniform(o.batch), (u) => trainingTime(o.schedule, u))),
+        ...(asked && {
+          condition: someHidden(asked, condition!, examples, draws('hidden conditions').bernoulli(o.batch, o.dropCondition)),
+        }),
+        ...learnFeeds(step, learning),
       };
     },
     model: (state) => {
       const meta: DiffusionMeta = { denoiser, ...(captions && { captions }) };
-      return { meta: { method: 'diffusion', ...meta }, tensors: below(state, averaged ? 'ema' : 'online') };
+      return { meta: { method: 'diffusion', ...meta }, tensors: below(state, o.ema > 0 ? 'ema' : 'online') };
     },
   };
 }
-
-const learningRate = (step: number, peak: number, { warmup, steps, lrSchedule }: Options): number =>
-  (lrSchedule === 'cosine' ? warmupCosine(step, { peak, steps, warmup }) : peak * Math.min(1, (step + 1) / Math.max(1, warmup)));
 
 function denoiserSpec({ shape, classes, captions, labels }: DiffusionData, o: Options): DenoiserSpec {
   const network = o.network === 'auto' ? (shape.length === 3 ? 'unet' : 'mlp') : o.network;
@@ -166,10 +153,4 @@ function unetSpec(shape: readonly number[], o: Options): DenoiserSpec['network']
   }
   const { blocks, dropout, modulation } = o;
   return { name: 'unet', channels, multipliers, blocks, attention: o.attention.filter((side) => side > 0), heads, groups, dropout, modulation };
-}
-
-/** The condition numbers of all examples: `width` for each, and the number that stands for no condition. */
-function conditionsOf({ labels, captions }: DiffusionData, condition: Condition) {
-  if (condition.kind === 'class') return { numbers: labels!, width: 1, empty: condition.classes.length };
-  return { numbers: tokenize(captions!, condition).data, width: condition.length, empty: 0 };
 }

@@ -1,8 +1,10 @@
-import { input, mean, mul, square, sub, type Tensor } from '../graph/index.js';
+import { mean, mul, square, sub, type Tensor } from '../graph/index.js';
+import { meanSquaredError } from '../losses/index.js';
 import type { Scope } from '../nn/index.js';
-import { diffuse, perExample, studentSignal, type DenoiserSpec, type StudentSpec, type Times } from './denoiser.js';
+import { studentSignal, type DenoiserSpec, type StudentSpec } from './denoiser.js';
 import { guidedSignal } from './generate.js';
 import { noiseLevel, type ScheduleName } from './schedule.js';
+import { diffuse, perExample, type Times } from './times.js';
 
 /**
  * BOOT (Gu et al. 2023): a student g(eps, t) learns the signal y_t = (x_t - sigma_t eps) / alpha_t of its teacher's path from the
@@ -19,25 +21,24 @@ export interface BootOptions {
   readonly batch: number;
 }
 
-/** What changes from example to example in one step; w is the strength of guidance. */
-export interface BootInputs {
-  readonly from: Times;
-  readonly to: Times;
+/** What changes from example to example in one step. */
+export interface BootInputs extends Link {
   /** The noise's own time, tMax for all. */
   readonly start: Times;
-  readonly delta: Tensor;
+  /** Of the link's squared error, [B]. */
   readonly weight: Tensor;
   readonly condition?: Tensor;
   /** Conditions of the boundary loss. */
   readonly boundaryCondition?: Tensor;
+  /** The strength w that the teacher is guided with, [B]. */
   readonly guidance?: Tensor;
 }
 
-/** `losses` of one step: bootstrapping loss, boundary loss and their sum, scalars. */
+/** The bootstrapping loss, the boundary loss, and `loss`, the sum that is learnt from: scalars. */
 export function bootLosses(
   root: Scope, o: BootOptions, given: BootInputs,
 ): { loss: Tensor; bootstrap: Tensor; boundary: Tensor } {
-  const { from, to, start, condition, guidance } = given;
+  const { start, condition, guidance } = given;
   const shape = [o.batch, ...o.teacher.shape];
   const noise = root.draw('noise', shape, 'normal');
   const g = (eps: Tensor, wanted: Tensor, c?: Tensor) => studentSignal(o.denoiser, o.student, root.at('student.denoiser'), eps,
@@ -45,14 +46,14 @@ export function bootLosses(
   const f = (x: Tensor, times: Times, c?: Tensor) => guidedSignal(o.teacher, root.at('teacher.denoiser'), x, times,
     guidance && perExample(guidance, x), c).stopGradient();
 
-  const y = g(noise, from.t, condition).stopGradient();
-  const moved = bootTarget((x, times) => f(x, times, condition), y, noise, { from, to, delta: given.delta }, o.solver);
-  const errors = square(sub(g(noise, to.t, condition), moved.stopGradient()));
+  const y = g(noise, given.from.t, condition).stopGradient();
+  const moved = bootTarget((x, times) => f(x, times, condition), y, noise, given, o.solver);
+  const errors = square(sub(g(noise, given.to.t, condition), moved.stopGradient()));
   const bootstrap = mean(mul(mean(errors.reshape([o.batch, -1]), 1), given.weight));
 
   // At tMax the state is noise alone, and the teacher's estimate the best there is.
   const fresh = root.draw('boundary noise', shape, 'normal');
-  const boundary = mean(square(sub(g(fresh, start.t, given.boundaryCondition), f(fresh, start, given.boundaryCondition))));
+  const boundary = meanSquaredError(g(fresh, start.t, given.boundaryCondition), f(fresh, start, given.boundaryCondition));
   return { loss: bootstrap.add(boundary.mul(o.beta)), bootstrap, boundary };
 }
 
@@ -94,7 +95,3 @@ export function linkWeight(weighting: (typeof WEIGHTINGS)[number], { from, delta
   const slope = 1 / Math.max(delta, LEAST_DELTA) ** 2;
   return weighting === 'snr' ? slope * Math.max((from.alpha / from.sigma) ** 2, 1) : slope;
 }
-
-/** Times of a batch as inputs: NAME t, NAME alpha and NAME sigma. */
-export const timesInputs = (name: string, batch: number): Times =>
-  ({ t: input(`${name} t`, [batch]), alpha: input(`${name} alpha`, [batch]), sigma: input(`${name} sigma`, [batch]) });

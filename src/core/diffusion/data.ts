@@ -2,6 +2,8 @@ import { float32, int32, rowsAt, sizeOf, type NdArray } from '../array.js';
 import { imageSetOf, withoutTest } from '../data/dataset.js';
 import { pointSetOf, pointsWithoutTest } from '../data/points.js';
 import type { Artifact } from '../files/artifact.js';
+import { conditionWidth, emptyCondition, type Condition } from './denoiser.js';
+import { tokenize } from './text.js';
 
 /** Examples that a diffusion learns: images, brought from uint8 to [-1, 1], or points as they are. */
 export interface DiffusionData {
@@ -52,13 +54,19 @@ function writePixels(pixels: Uint8Array, out: Float32Array, width = 0): void {
 export const toPixels = (values: Float32Array): Uint8Array =>
   Uint8Array.from(values, (value) => Math.round(Math.min(Math.max((value + 1) * 127.5, 0), 255)));
 
-/** Condition numbers of a batch: int32 [B] classes or [B, L] words, where `dropped` examples get the empty condition. */
-export function conditions(
-  numbers: Int32Array, width: number, empty: number, examples: ArrayLike<number>, dropped: ArrayLike<number>,
+/** The condition numbers of every example: int32 of `conditionShape`. */
+export function conditionsOf({ count, labels, captions }: DiffusionData, condition: Condition): NdArray<Int32Array> {
+  return condition.kind === 'class' ? int32([count], labels) : tokenize(captions!, condition);
+}
+
+/** Those of a batch, where `hidden` examples get the empty condition. */
+export function someHidden(
+  numbers: NdArray<Int32Array>, condition: Condition, examples: ArrayLike<number>, hidden: ArrayLike<number>,
 ): NdArray<Int32Array> {
-  const out = new Int32Array(examples.length * width);
+  const batch = rowsAt(numbers, examples);
+  const width = conditionWidth(condition);
   for (let i = 0; i < examples.length; i++) {
-    for (let k = 0; k < width; k++) out[i * width + k] = dropped[i] ? empty : numbers[examples[i]! * width + k]!;
+    if (hidden[i]) batch.data.fill(emptyCondition(condition), i * width, (i + 1) * width);
   }
-  return int32(width === 1 ? [examples.length] : [examples.length, width], out);
+  return batch;
 }

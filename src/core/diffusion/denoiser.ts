@@ -5,6 +5,7 @@ import { float32 } from '../array.js';
 import { init, linear, unet, type Scope, type UNetOptions } from '../nn/index.js';
 import { encodeWords, type TextEncoderSpec } from './text.js';
 import type { ScheduleName } from './schedule.js';
+import { levels, type Times } from './times.js';
 
 export const PREDICTIONS = ['v', 'x0', 'eps'] as const;
 export type Prediction = (typeof PREDICTIONS)[number];
@@ -42,12 +43,15 @@ export type Condition =
   | { readonly kind: 'class'; readonly classes: readonly string[] }
   | ({ readonly kind: 'text' } & TextEncoderSpec);
 
-/** A time in [0, 1] and its noise level for every example, float32 [B] each. */
-export interface Times {
-  readonly t: Tensor;
-  readonly alpha: Tensor;
-  readonly sigma: Tensor;
-}
+/** Condition numbers of one example: a class, or the words of a caption. */
+export const conditionWidth = (condition: Condition): number => (condition.kind === 'class' ? 1 : condition.length);
+
+/** The number that stands for no condition, or fills up words. */
+export const emptyCondition = (condition: Condition): number => (condition.kind === 'class' ? condition.classes.length : 0);
+
+/** Shape of the condition numbers of a batch. */
+export const conditionShape = (condition: Condition, batch: number): number[] =>
+  (condition.kind === 'class' ? [batch] : [batch, condition.length]);
 
 /** What a denoiser is told besides x: the embedding of time and condition [B, E], and the words of a text [B, L, W]. */
 interface Told {
@@ -56,8 +60,8 @@ interface Told {
 }
 
 /**
- * f(x_t, t, c), the estimate of the clean data behind x_t = alpha x + sigma eps, [B, ...]. `condition` is int32: class numbers
- * [B] (the number of classes: none) or word numbers [B, L] (zeros: none).
+ * f(x_t, t, c), the estimate of the clean data behind x_t = alpha x + sigma eps, [B, ...]. `condition` is int32 of
+ * `conditionShape`, class or word numbers.
  */
 export function signal(spec: DenoiserSpec, scope: Scope, x: Tensor, times: Times, condition?: Tensor): Tensor {
   if (spec.network.name === 'exact') return posteriorMean(spec.network, x, times);
@@ -75,19 +79,6 @@ export function target({ predict }: DenoiserSpec, x0: Tensor, noise: Tensor, tim
 export function prediction(spec: DenoiserSpec, scope: Scope, x: Tensor, { t }: Times, condition?: Tensor): Tensor {
   return network(spec, scope, x, tell(spec, scope, t, condition));
 }
-
-/** x_t = alpha x0 + sigma eps. */
-export function diffuse(x0: Tensor, noise: Tensor, times: Times): Tensor {
-  const [alpha, sigma] = levels(times, x0);
-  return x0.mul(alpha).add(noise.mul(sigma));
-}
-
-/** Alpha and sigma, shaped to multiply x. */
-export const levels = ({ alpha, sigma }: Times, x: Tensor): [alpha: Tensor, sigma: Tensor] =>
-  [perExample(alpha, x), perExample(sigma, x)];
-
-/** One number per example [B], shaped to multiply x [B, ...]. */
-export const perExample = (v: Tensor, x: Tensor): Tensor => v.reshape([v.shape[0]!, ...x.shape.slice(1).map(() => 1)]);
 
 /** The estimate of the clean data in a network's output. */
 function estimate({ predict }: DenoiserSpec, out: Tensor, x: Tensor, times: Times): Tensor {

@@ -1,13 +1,12 @@
 import { float32, int32, sizeOf, type NdArray } from '../array.js';
 import { compile, type CompileOptions } from '../engine/index.js';
-import { InputError } from '../errors.js';
 import { add, concat, expand, input, mul, sub, type Tensor } from '../graph/index.js';
-import { stepProgram, type Scope } from '../nn/index.js';
+import { requireWeights, stepProgram, type Scope } from '../nn/index.js';
 import { stream } from '../random.js';
-import { signal, studentSignal, type DenoiserSpec, type Times } from './denoiser.js';
+import { conditionShape, conditionWidth, emptyCondition, signal, studentSignal, type DenoiserSpec } from './denoiser.js';
 import type { DiffusionModel } from './model.js';
 import { networkCalls, sample, timeGrid, type SamplerName } from './samplers.js';
-import { noiseLevel } from './schedule.js';
+import { timesFeeds, timesInputs, type Times } from './times.js';
 
 export interface GenerateOptions extends CompileOptions {
   readonly count: number;
@@ -32,9 +31,8 @@ export interface Generated {
   readonly examples: NdArray<Float32Array>;
   /** Estimates of the clean data along the way, from noise to data, one set of examples for each time. */
   readonly frames: readonly { readonly t: number; readonly examples: NdArray<Float32Array> }[];
-  /** Of a batch, without compiling. */
+  /** Of drawing, without compiling. */
   readonly milliseconds: number;
-  readonly batches: number;
   /** Calls of the network for one example. */
   readonly calls: number;
 }
@@ -48,18 +46,14 @@ async function generateInSteps(model: DiffusionModel, o: GenerateOptions): Promi
   const { denoiser } = model;
   const guided = o.conditions !== undefined && o.guidance !== 1;
   const times = timeGrid(o.tMax, o.steps);
-  const kept = framesAt(o.steps, o.frames).map((i) => times[i]!);
+  const random = (start: number) => stream(o.seed, 'ancestral noise', start);
   return inBatches(model, o, {
-    describe: (scope, noise, batch, condition) => ({
-      examples: guidedSignal(denoiser, scope, noise, timesInput(batch), guided ? input('guidance', []) : undefined, condition),
-    }),
-    calls: networkCalls(o.sampler, o.steps) * (guided ? 2 : 1), kept,
-    draw: (run, noise, start, keep) => sample(async (x, t) => {
-      const { alpha, sigma } = noiseLevel(denoiser.schedule, t);
-      return run(x, { t, alpha, sigma, guidance: o.guidance });
-    }, noise, {
-      sampler: o.sampler, schedule: denoiser.schedule, times, random: stream(o.seed, 'ancestral noise', start),
-      onStep: (estimate, t) => keep(t, estimate),
+    describe: (scope, x, at, condition) =>
+      guidedSignal(denoiser, scope, x, at, guided ? input('guidance', []) : undefined, condition),
+    calls: networkCalls(o.sampler, o.steps) * (guided ? 2 : 1),
+    kept: evenly(o.steps, o.frames).map((i) => times[i]!),
+    draw: (run, noise, start, keep) => sample((x, t) => run(x, t, { guidance: o.guidance }), noise, {
+      sampler: o.sampler, schedule: denoiser.schedule, times, random: random(start), onStep: keep,
     }),
   });
 }
@@ -67,19 +61,18 @@ async function generateInSteps(model: DiffusionModel, o: GenerateOptions): Promi
 async function generateInOneStep(model: DiffusionModel, o: GenerateOptions): Promise<Generated> {
   const { denoiser, student } = model;
   const { tMax, tMin, guidanceMax } = student!;
-  const noise = noiseLevel(denoiser.schedule, tMax);
-  const wanted = framesAt(Math.max(o.frames, 2) - 1, o.frames).map((i) => tMax + ((tMin - tMax) * i) / Math.max(o.frames - 1, 1));
+  const kept = Array.from({ length: Math.min(o.frames, Math.max(o.frames, 2) - 1) },
+    (_, i) => tMax + ((tMin - tMax) * i) / Math.max(o.frames - 1, 1));
   return inBatches(model, o, {
-    describe: (scope, eps, batch, condition) => {
-      const times = timesInput(batch);
+    describe: (scope, eps, noise, condition, batch) => {
       const all = (name: string) => expand(input(name, []), [batch]);
       const guidance = guidanceMax === undefined ? undefined : all('guidance');
-      return { examples: studentSignal(denoiser, student!, scope, eps, { noise: times, wanted: all('wanted') }, condition, guidance) };
+      return studentSignal(denoiser, student!, scope, eps, { noise, wanted: all('wanted') }, condition, guidance);
     },
-    calls: 1, kept: wanted,
+    calls: 1, kept,
     draw: async (run, eps, _, keep) => {
-      const at = (t: number) => run(eps, { t: tMax, ...noise, wanted: t, guidance: o.guidance });
-      for (const t of wanted) keep(t, await at(t));
+      const at = (wanted: number) => run(eps, tMax, { wanted, guidance: o.guidance });
+      for (const t of kept) keep(await at(t), t);
       return (await at(tMin)).slice();
     },
   });
@@ -90,8 +83,7 @@ export function guidedSignal(
   spec: DenoiserSpec, scope: Scope, x: Tensor, times: Times, guidance?: Tensor, condition?: Tensor,
 ): Tensor {
   if (!guidance || !condition || !spec.condition) return signal(spec, scope, x, times, condition);
-  const empty = spec.condition.kind === 'class' ? spec.condition.classes.length : 0;
-  const none = add(mul(condition, 0), empty);
+  const none = add(mul(condition, 0), emptyCondition(spec.condition));
   const twice = (v: Tensor) => concat([v, v]);
   const both = signal(spec, scope, twice(x), { t: twice(times.t), alpha: twice(times.alpha), sigma: twice(times.sigma) },
     concat([condition, none]));
@@ -99,68 +91,63 @@ export function guidedSignal(
   return free.add(mul(sub(asked, free), guidance));
 }
 
-const timesInput = (batch: number): Times => ({ t: input('t', [batch]), alpha: input('alpha', [batch]), sigma: input('sigma', [batch]) });
-
-/** Numbers of `count` steps of `steps`, evenly from the first to the last. */
-const framesAt = (steps: number, count: number): number[] =>
-  Array.from({ length: Math.min(count, steps) }, (_, i, all = Math.min(count, steps)) =>
-    (all === 1 ? 0 : Math.round((i * (steps - 1)) / (all - 1))));
+/** Numbers of at most `count` steps of `steps`, evenly from the first to the last. */
+function evenly(steps: number, count: number): number[] {
+  const shown = Math.min(count, steps);
+  return Array.from({ length: shown }, (_, i) => Math.round((i * (steps - 1)) / Math.max(1, shown - 1)));
+}
 
 interface Drawing {
-  describe(scope: Scope, x: Tensor, batch: number, condition: Tensor | undefined): { examples: Tensor };
+  /** One call of the network: from x [B, ...] and its time to an estimate of the same shape. */
+  describe(scope: Scope, x: Tensor, at: Times, condition: Tensor | undefined, batch: number): Tensor;
   readonly calls: number;
   /** Times of the frames that are kept. */
   readonly kept: readonly number[];
-  draw(run: Run, noise: Float32Array, start: number, keep: (t: number, estimate: Float32Array) => void): Promise<Float32Array>;
+  draw(run: Run, noise: Float32Array, start: number, keep: (estimate: Float32Array, t: number) => void): Promise<Float32Array>;
 }
-/** One call of the network; the result is valid until the next. */
-type Run = (x: Float32Array, values: Readonly<Record<string, number>>) => Promise<Float32Array>;
+
+/** One call for x at time t, with the scalars that it is told; the result is valid until the next. */
+type Run = (x: Float32Array, t: number, scalars: Readonly<Record<string, number>>) => Promise<Float32Array>;
 
 async function inBatches({ denoiser, weights }: DiffusionModel, o: GenerateOptions, drawing: Drawing): Promise<Generated> {
   const batch = Math.min(o.batch, o.count);
-  const { shape, condition: kind } = denoiser;
+  const { shape, schedule } = denoiser;
   const size = sizeOf(shape);
-  const asked = kind && o.conditions ? { data: o.conditions, width: o.conditions.length / o.count } : undefined;
-  const conditionShape = (rows: number) => (kind?.kind === 'text' ? [rows, asked!.width] : [rows]);
-  const program = stepProgram('sample', (root) => drawing.describe(
-    root.at('denoiser'), input('x', [batch, ...shape]), batch, asked && input('condition', conditionShape(batch), 'int32'),
-  ), { training: false });
-  for (const [name, { tensor }] of program.variables) {
-    const value = weights.get(name);
-    if (!value || value.shape.join() !== tensor.shape.join()) {
-      throw new InputError(`the model's ${name} is ${value ? `[${value.shape}]` : 'missing'}, but [${tensor.shape}] is needed; was it made by another version?`);
-    }
-  }
+  const kind = o.conditions && denoiser.condition;
+  const width = kind ? conditionWidth(kind) : 0;
+  const program = stepProgram('sample', (root) => {
+    const x = input('x', [batch, ...shape]);
+    const condition = kind && input('condition', conditionShape(kind, batch), 'int32');
+    return { examples: drawing.describe(root.at('denoiser'), x, timesInputs('x', batch), condition, batch) };
+  }, { training: false });
+  requireWeights(program, weights, 'denoiser');
   const executable = compile(program, o);
   try {
     executable.setState(weights);
-    const out = new Float32Array(o.count * size);
-    const frames = drawing.kept.map((t) => ({ t, examples: float32([o.count, ...shape]) }));
+    const out = float32([o.count, ...shape]);
+    const frames = new Map(drawing.kept.map((t) => [t, float32(out.shape)]));
     let milliseconds = 0;
-    let batches = 0;
-    for (let start = 0; start < o.count; start += batch, batches++) {
+    for (let start = 0; start < o.count; start += batch) {
       const rows = Math.min(batch, o.count - start);
       // The last batch is filled up with noise that nobody asked for.
       const noise = new Float32Array(batch * size);
       for (let i = 0; i < batch; i++) noise.set(stream(o.seed, 'noise', start + i).normal(size), i * size);
-      const condition = asked && int32(conditionShape(batch), filledUp(asked.data, start * asked.width, batch * asked.width));
-      const run: Run = async (x, { t, alpha, sigma, ...scalars }) => {
-        const all = (value: number) => float32([batch], new Float32Array(batch).fill(value));
+      const condition = kind && int32(conditionShape(kind, batch), filledUp(o.conditions!, start * width, batch * width));
+      const run: Run = async (x, t, scalars) => {
         const { examples } = await executable.run({
-          x: float32([batch, ...shape], x), t: all(t!), alpha: all(alpha!), sigma: all(sigma!), ...(condition && { condition }),
+          x: float32([batch, ...shape], x), ...timesFeeds('x', schedule, Array<number>(batch).fill(t)), ...(condition && { condition }),
           ...Object.fromEntries(Object.entries(scalars).map(([name, value]) => [name, float32([], [value])])),
         });
         return examples!.data as Float32Array;
       };
+      const put = (into: NdArray<Float32Array> | undefined, drawn: Float32Array) =>
+        into?.data.set(drawn.subarray(0, rows * size), start * size);
       const began = performance.now();
-      const drawn = await drawing.draw(run, noise, start, (t, estimate) => {
-        frames.find((frame) => frame.t === t)?.examples.data.set(estimate.subarray(0, rows * size), start * size);
-      });
+      put(out, await drawing.draw(run, noise, start, (estimate, t) => put(frames.get(t), estimate)));
       milliseconds += performance.now() - began;
-      out.set(drawn.subarray(0, rows * size), start * size);
       o.onProgress?.(start + rows);
     }
-    return { examples: float32([o.count, ...shape], out), frames, milliseconds, batches, calls: drawing.calls };
+    return { examples: out, frames: [...frames].map(([t, examples]) => ({ t, examples })), milliseconds, calls: drawing.calls };
   } finally {
     executable.dispose();
   }

@@ -1,5 +1,6 @@
 /** Diffusion models: noise schedules, denoisers, samplers and one-step students. */
 export * from './schedule.js';
+export * from './times.js';
 export * from './samplers.js';
 export * from './denoiser.js';
 export * from './text.js';
@@ -7,3 +8,4 @@ export * from './model.js';
 export * from './data.js';
 export * from './generate.js';
 export * from './boot.js';
+export * from './learn.js';

@@ -1,5 +1,5 @@
 import type { NdArray } from '../array.js';
-import { InputError, UsageError } from '../errors.js';
+import { InputError } from '../errors.js';
 import type { Artifact } from '../files/artifact.js';
 import type { State } from '../train/index.js';
 import type { DenoiserSpec, Mixture, StudentSpec } from './denoiser.js';
@@ -39,15 +39,4 @@ const MIXTURES: Readonly<Record<(typeof EXACT)[number], Mixture>> = {
 export function exactModel(name: (typeof EXACT)[number], schedule: ScheduleName): DiffusionModel {
   const mixture = MIXTURES[name];
   return { denoiser: { network: { name: 'exact', ...mixture }, shape: [mixture.means[0]!.length], schedule, predict: 'x0' }, weights: new Map() };
-}
-
-/** What the model can be asked for, as condition numbers: int32 per example; undefined where nothing is asked. */
-export function conditionNumbers({ condition }: DenoiserSpec, classes: readonly string[] | undefined): Int32Array | undefined {
-  if (!classes) return undefined;
-  if (condition?.kind !== 'class') throw new UsageError('the model was not trained on classes, so it cannot be asked for one');
-  return Int32Array.from(classes, (name) => {
-    const number = condition.classes.indexOf(name);
-    if (number < 0) throw new UsageError(`the model knows no class '${name}', but ${condition.classes.join(', ')}`);
-    return number;
-  });
 }

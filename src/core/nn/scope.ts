@@ -1,4 +1,5 @@
 import { float32, type NdArray } from '../array.js';
+import { InputError } from '../errors.js';
 import {
   currentTrace, formatShape, input, inputName, sameShape, trace, TraceError, type Program, type Shape, type Tensor,
 } from '../graph/index.js';
@@ -160,6 +161,20 @@ export function stepProgram(
       ...store,
     };
   });
+}
+
+/**
+ * Throws InputError where `weights` lack a variable of the program, or have it in another shape; `network` is what messages call
+ * it.
+ */
+export function requireWeights({ variables }: StepProgram, weights: ReadonlyMap<string, NdArray>, network: string): void {
+  for (const [name, { tensor }] of variables) {
+    const value = weights.get(name);
+    if (!value) throw new InputError(`the model has no tensor ${name}, which a ${network} needs`);
+    if (value.shape.join() !== tensor.shape.join()) {
+      throw new InputError(`the model's ${name} is [${value.shape}], but this ${network} needs [${tensor.shape}]`);
+    }
+  }
 }
 
 /** First values of a program's variables; each is drawn from its own stream, so order and neighbours do not matter. */

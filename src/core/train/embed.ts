@@ -4,7 +4,7 @@ import { gatherImages } from '../data/batches.js';
 import { compile, type CompileOptions } from '../engine/index.js';
 import { InputError } from '../errors.js';
 import { input } from '../graph/index.js';
-import { encode, initialState, stepProgram, type EncoderSpec, type Scope, type StepProgram } from '../nn/index.js';
+import { encode, initialState, requireWeights, stepProgram, type EncoderSpec, type Scope, type StepProgram } from '../nn/index.js';
 import type { State } from './train.js';
 
 /** What a trained image encoder expects and is; the `meta` of model files. */
@@ -35,13 +35,7 @@ export async function embedImages(
   checkInput(model.input, images);
   const batch = Math.min(options.batch ?? 64, count);
   const program = encoderProgram(model, [batch, ...images.shape.slice(1)], false);
-  for (const [name, { tensor }] of program.variables) {
-    const value = weights.get(name);
-    if (!value) throw new InputError(`the model has no tensor ${name}, which a ${model.encoder.name} needs`);
-    if (value.shape.join() !== tensor.shape.join()) {
-      throw new InputError(`the model's ${name} is [${value.shape}], but this ${model.encoder.name} needs [${tensor.shape}]`);
-    }
-  }
+  requireWeights(program, weights, model.encoder.name);
   const executable = compile(program, options);
   try {
     executable.setState(weights);
