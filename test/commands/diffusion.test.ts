@@ -150,6 +150,15 @@ describe('distill boot', () => {
     expect(apart(drawn)).toBeLessThan(0.5 * apart(once));
   });
 
+  test('shows as many of its answers along the way as are asked for', async () => {
+    await run('sample', 'student.st', '--frames', '4', '--count', '3', '-q', '-o', 'answers.st');
+    const { tensors, meta } = await readArtifact(at('answers.st'));
+    expect(meta.classes).toEqual(['t = 0.98', 't = 0.735', 't = 0.49', 't = 0.245', 'drawn']);
+    expect(tensors.get('points')!.shape).toEqual([15, 2]);
+    await run('sample', 'student.st', '--count', '3', '-q', '-o', 'plainly.st');
+    expect(numbersOf(tensors.get('points')!).slice(-6)).toEqual(numbersOf(await tensor('plainly.st', 'points')));
+  });
+
   test('is made again byte for byte, and resumes', async () => {
     const words = ['distill', 'boot', 'points.st', ...student, '--batch', '32', '--steps', '6', '--ema', '0.9'];
     await run(...words, '-o', 'whole-run.st');

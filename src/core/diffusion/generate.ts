@@ -61,8 +61,7 @@ async function generateInSteps(model: DiffusionModel, o: GenerateOptions): Promi
 async function generateInOneStep(model: DiffusionModel, o: GenerateOptions): Promise<Generated> {
   const { denoiser, student } = model;
   const { tMax, tMin, guidanceMax } = student!;
-  const kept = Array.from({ length: Math.min(o.frames, Math.max(o.frames, 2) - 1) },
-    (_, i) => tMax + ((tMin - tMax) * i) / Math.max(o.frames - 1, 1));
+  const kept = Array.from({ length: o.frames }, (_, i) => tMax + ((tMin - tMax) * i) / o.frames);
   return inBatches(model, o, {
     describe: (scope, eps, noise, condition, batch) => {
       const all = (name: string) => expand(input(name, []), [batch]);
