@@ -6,8 +6,8 @@ import { float32, ndarray, type NdArray } from '../core/array.js';
 import { datasetArtifact } from '../core/data/dataset.js';
 import { pointsArtifact } from '../core/data/points.js';
 import {
-  conditionWidth, diffusionModelOf, emptyCondition, EXACT, exactModel, generate, latestTime, SAMPLERS, SCHEDULES, tokenize,
-  toPixels,
+  conditionWidth, diffusionModelOf, emptyCondition, EXACT, exactModel, generate, hasSignal, latestTime, SAMPLERS, SCHEDULES,
+  tokenize, toPixels,
   type DiffusionModel, type Generated,
 } from '../core/diffusion/index.js';
 import { parseDevice } from '../core/engine/index.js';
@@ -59,9 +59,15 @@ export const sample = defineCommand({
       throw new UsageError(limit === undefined ? "the student has its teacher's guidance built in; leave --guidance out"
         : `the student knows guidance up to ${limit}, but --guidance ${o.guidance} was given`);
     }
+    const tMax = o.tMax ?? latestTime(model.denoiser.schedule);
+    const divides = o.sampler === 'heun' || model.denoiser.predict === 'eps';
+    if (!model.student && divides && !hasSignal(model.denoiser.schedule, tMax)) {
+      const what = o.sampler === 'heun' ? '--sampler heun' : 'a model that predicts noise';
+      throw new UsageError(`at --t-max ${tMax} there is no signal left, by whose share ${what} divides; give an earlier time`);
+    }
     const progress = await context.terminal.progress('sample', o.count, model.denoiser.shape.length === 3 ? 'images' : 'points');
     const drawn = await generate(model, {
-      ...o, tMax: o.tMax ?? latestTime(model.denoiser.schedule), ...(asked.numbers && { conditions: asked.numbers }),
+      ...o, tMax, ...(asked.numbers && { conditions: asked.numbers }),
       device: parseDevice(o.device), threads: o.threads, onProgress: (done) => progress.update(done),
     });
     progress.stop();

@@ -191,6 +191,8 @@ test.each([
   ['sample --exact ring8 points.st', 2, 'takes the place of a model'],
   ['sample ring.st', 3, 'holds a dataset, but a model is expected'],
   ['sample student.st --steps 4', 2, 'leave --steps out'],
+  ['sample points.st --sampler heun --t-max 1', 2, 'no signal left'],
+  ['pretrain diffusion ring.st --flip', 2, 'the data set holds points'],
   ['pretrain diffusion shapes.st --multipliers 1,1,1,1,1', 2, 'cannot be halved 4 times'],
   ['pretrain diffusion shapes.st --channels 12', 2, 'a multiple of --groups 8'],
   ['pretrain diffusion shapes.st --network mlp', 2, 'a unet takes images'],

@@ -4,8 +4,8 @@ import { computeOptions, outputOptions, seedOption, trainingOptions } from '../.
 import { choice, flag, integer, number, text, type Values } from '../../cli/options.js';
 import { float32, int32, rowsAt, type NdArray } from '../../core/array.js';
 import {
-  bootLosses, conditionShape, defaultRate, diffusionModelOf, EXACT, exactModel, latestTime, learn, learnFeeds, linkOf, linkWeight,
-  noiseLevel, SCHEDULES, timesFeeds, timesInputs, tokenize, WEIGHTINGS,
+  bootLosses, conditionShape, defaultRate, diffusionModelOf, EXACT, exactModel, hasSignal, latestTime, learn, learnFeeds,
+  linkOf, linkWeight, SCHEDULES, timesFeeds, timesInputs, tokenize, WEIGHTINGS,
   type Condition, type DenoiserSpec, type DiffusionMeta, type DiffusionModel, type StudentSpec,
 } from '../../core/diffusion/index.js';
 import { UsageError } from '../../core/errors.js';
@@ -98,9 +98,6 @@ async function promptsOf({ denoiser, captions }: DiffusionModel, o: Options): Pr
   return lines;
 }
 
-/** Smallest share of signal in the state at tMax, by which predictions of the noise are divided. */
-const LEAST_ALPHA = 1e-3;
-
 export function setUp(teacher: DiffusionModel, prompts: readonly string[] | undefined, o: Options): Pretraining {
   const { denoiser: of } = teacher;
   const denoiser: DenoiserSpec = of.network.name === 'exact'
@@ -109,7 +106,7 @@ export function setUp(teacher: DiffusionModel, prompts: readonly string[] | unde
   const { tMin, step, timeCondition, guidanceMax, solver, beta } = o;
   const student: StudentSpec = { tMax, tMin, timeCondition, ...(guidanceMax !== undefined && { guidanceMax }) };
   if (tMin + step >= tMax) throw new UsageError(`--t-min ${tMin} and --step ${step} leave no time before --t-max ${tMax}`);
-  if (noiseLevel(of.schedule, tMax).alpha < LEAST_ALPHA) throw new UsageError(`at --t-max ${tMax} there is no signal left; give an earlier time`);
+  if (!hasSignal(of.schedule, tMax)) throw new UsageError(`at --t-max ${tMax} there is no signal left; give an earlier time`);
   const guided = o.guidance !== 1 || guidanceMax !== undefined;
   if (guided && !of.condition) throw new UsageError('guidance needs a teacher that was trained with --condition class or text');
   if (o.guidance !== 1 && guidanceMax !== undefined) throw new UsageError('--guidance fixes the strength, --guidance-max varies it; give one of them');

@@ -65,6 +65,7 @@ export const diffusion = defineCommand({
     await checkOutput(o.output, { force: o.force });
     const artifact = await readArtifact(source, { kind: 'dataset' });
     const data = diffusionData(artifact, nameOf(source));
+    if (o.flip && data.shape.length !== 3) throw new UsageError('--flip mirrors images, but the data set holds points; leave it out');
     await runTraining(context, setUp(data, o), o, {
       command: context.command, options: context.recorded, seed: o.seed, version: context.version,
       inputs: [asInput('data', artifact, source)],

@@ -31,6 +31,9 @@ export const trainingTime = (schedule: ScheduleName, u: number): number =>
 /** Where sampling starts unless told otherwise: as late as a signal can still be told from a prediction of the noise. */
 export const latestTime = (schedule: ScheduleName): number => (schedule === 'linear' ? 1 : 0.98);
 
+/** Whether there is still signal enough at t to divide by its share. */
+export const hasSignal = (schedule: ScheduleName, t: number): boolean => noiseLevel(schedule, t).alpha >= 1e-3;
+
 const tables = new Map<ScheduleName, Float64Array>();
 
 /** log alpha^2 at the times k / 1000: cumulative sums of log(1 - beta). */
