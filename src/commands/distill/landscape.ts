@@ -3,7 +3,7 @@ import { imagesAt } from '../../core/data/images.js';
 import { curvesChart } from '../../core/plot/curves.js';
 import { recalibratedWeights, type ImageEncoder, type State } from '../../core/train/index.js';
 import type { Findings, Laboratory } from './laboratory.js';
-import { meansOf, summarize, type Row } from './table.js';
+import { grouped, meansOf, summarize, type Row } from './table.js';
 import { testScores, tune, tuning } from './tuning.js';
 
 /**
@@ -63,12 +63,7 @@ export const interpolated = (a: State, b: State, gamma: number): State =>
 
 /** Of every line: the mean error of its ends, and how far error and loss rise above the line between those of the ends. */
 export function barriersOf(points: readonly Row[]): Row[] {
-  const lines = new Map<string, Row[]>();
-  for (const point of points) {
-    const key = JSON.stringify([point.start, point.seed, point.i, point.j]);
-    lines.set(key, [...lines.get(key) ?? [], point]);
-  }
-  return [...lines.values()].map((line) => {
+  return grouped(points, ['start', 'seed', 'i', 'j']).map((line) => {
     const { start, seed, i, j } = line[0]!;
     const barrier = (name: string) => {
       const values = line.map((point) => Number(point[name]));

@@ -2,12 +2,13 @@ import type { NdArray } from '../../core/array.js';
 import { imagesAt } from '../../core/data/images.js';
 import { nearestNeighbours, voteNeighbours } from '../../core/stats/knn.js';
 import { predict } from '../../core/stats/logistic.js';
-import { matrix, takeRows, type Matrix } from '../../core/stats/matrix.js';
+import { matrix, type Matrix } from '../../core/stats/matrix.js';
 import { accuracy } from '../../core/stats/metrics.js';
 import { splitRows } from '../../core/stats/split.js';
 import { embedImages, type ImageEncoder, type LabelledImages, type State } from '../../core/train/index.js';
 import { pixelFeatures } from '../embed.js';
 import { standardizeAll } from '../probe/common.js';
+import { labelledRows } from '../probe/data.js';
 import { byLbfgs } from '../probe/linear.js';
 import type { Laboratory } from './laboratory.js';
 
@@ -41,7 +42,7 @@ async function probe(
   };
   const [fit, asked] = [await table(training), await table(test)];
   const parts = splitRows(fit.x.rows, { validation: 0.1, test: 0 }, { labels: fit.labels });
-  const part = (rows: Int32Array) => ({ x: takeRows(fit.x, rows), labels: fit.labels.filter((_, i) => rows.includes(i)) });
+  const part = (rows: Int32Array) => labelledRows(fit.x, fit.labels, rows);
   const classes = Array.from({ length: training.classes }, (_, i) => String(i));
   const classifier = byLbfgs('linear', context, {
     train: part(parts.train), validation: part(parts.validation), fit, test: asked, classes,

@@ -5,7 +5,7 @@ import { seedInterval } from '../../core/stats/intervals.js';
 export type Row = Readonly<Record<string, number | string>>;
 
 /** Rows that agree in their `keys`, in the order of the first of each. */
-function grouped(rows: readonly Row[], keys: readonly string[]): Row[][] {
+export function grouped(rows: readonly Row[], keys: readonly string[]): Row[][] {
   const groups = new Map<string, Row[]>();
   for (const row of rows) {
     const key = JSON.stringify(keys.map((name) => row[name]));

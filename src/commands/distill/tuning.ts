@@ -1,5 +1,6 @@
-import { ndarray, type NdArray } from '../../core/array.js';
+import type { NdArray } from '../../core/array.js';
 import { PLAIN, type ViewAugmentation } from '../../core/data/augment/index.js';
+import { framed } from '../../core/data/augment/preview.js';
 import { imagesAt } from '../../core/data/images.js';
 import { DivergedError } from '../../core/errors.js';
 import { init, initialState, type Variable } from '../../core/nn/index.js';
@@ -62,17 +63,12 @@ export async function testScores(
 
 /** Images in a black frame, and the view that cuts as large ones out of it at random, flipped half of the time. */
 export function shifted(images: NdArray<Uint8Array>): { images: NdArray<Uint8Array>; view: ViewAugmentation } {
-  const [count, channels, height, width] = images.shape as [number, number, number, number];
+  const [, , height, width] = images.shape as [number, number, number, number];
   const by = Math.round(Math.min(height, width) / 8);
-  const [h, w] = [height + 2 * by, width + 2 * by];
-  const out = new Uint8Array(count * channels * h * w);
-  for (let row = 0; row < count * channels * height; row++) {
-    const [plane, y] = [Math.floor(row / height), row % height];
-    out.set(images.data.subarray(row * width, (row + 1) * width), (plane * h + y + by) * w + by);
-  }
-  const [share, shape] = [(height * width) / (h * w), width / height];
+  const [tall, wide] = [height + 2 * by, width + 2 * by];
+  const [share, shape] = [(height * width) / (tall * wide), width / height];
   return {
-    images: ndarray('uint8', [count, channels, h, w], out),
+    images: framed(images, tall, wide),
     view: { ...PLAIN, flip: 0.5, crop: { scale: [share, share], ratio: [shape, shape] } },
   };
 }

@@ -26,15 +26,15 @@ export async function augmentedImages(
   }
 }
 
-/** Images [N, C, h, w] in the middle of black ones [N, C, size, size]; those that are as large stay as they are. */
-export function framed(images: NdArray<Uint8Array>, size: number): NdArray<Uint8Array> {
+/** Images [N, C, h, w] in the middle of black ones [N, C, H, W]; those that are as large stay as they are. */
+export function framed(images: NdArray<Uint8Array>, tall: number, wide: number = tall): NdArray<Uint8Array> {
   const [count, channels, height, width] = images.shape as [number, number, number, number];
-  if (height === size && width === size) return images;
-  const out = new Uint8Array(count * channels * size * size);
-  const [top, left] = [size - height, size - width].map((rest) => Math.floor(rest / 2)) as [number, number];
+  if (height === tall && width === wide) return images;
+  const out = new Uint8Array(count * channels * tall * wide);
+  const [top, left] = [tall - height, wide - width].map((rest) => Math.floor(rest / 2)) as [number, number];
   for (let row = 0; row < count * channels * height; row++) {
     const [plane, y] = [Math.floor(row / height), row % height];
-    out.set(images.data.subarray(row * width, (row + 1) * width), (plane * size + top + y) * size + left);
+    out.set(images.data.subarray(row * width, (row + 1) * width), (plane * tall + top + y) * wide + left);
   }
-  return ndarray('uint8', [count, channels, size, size], out);
+  return ndarray('uint8', [count, channels, tall, wide], out);
 }
