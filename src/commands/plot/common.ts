@@ -2,6 +2,7 @@ import { choice, flag, text } from '../../cli/options.js';
 import { encodePicture, pictureFormat } from '../../core/plot/picture.js';
 import { THEMES, themes, type ThemeName } from '../../core/plot/theme.js';
 import { checkOutput, writeOutput } from '../../core/files/streams.js';
+import { stream } from '../../core/random.js';
 
 /** Options of every plot. */
 export const plotOptions = {
@@ -16,6 +17,10 @@ interface PlotOutput {
   readonly force: boolean;
   readonly theme: ThemeName;
 }
+
+/** Numbers of at most `max` of `count` rows, in their order, drawn at random; `set` tells several sets of one picture apart. */
+export const drawnRows = (count: number, max: number, seed: number, set = 0): Int32Array =>
+  (count > max ? stream(seed, 'plot points', set).permutation(count).slice(0, max).sort() : Int32Array.from({ length: count }, (_, i) => i));
 
 /** Checks the output before anything is computed; throws as pictureFormat and checkOutput do. */
 export async function checkPicture({ output, force }: PlotOutput): Promise<void> {

@@ -8,8 +8,7 @@ import { readArtifact } from '../../core/files/artifact.js';
 import { nameOf } from '../../core/files/streams.js';
 import { scatterChart } from '../../core/plot/scatter.js';
 import { chart } from '../../core/plot/vega.js';
-import { stream } from '../../core/random.js';
-import { checkPicture, plotOptions, writePicture } from './common.js';
+import { checkPicture, drawnRows, plotOptions, writePicture } from './common.js';
 
 const options = {
   max: integer({ default: 4000, min: 10, help: 'at most this many points of a file, drawn at random' }),
@@ -45,8 +44,7 @@ export const density = defineCommand({
       if (Math.max(first!, second!) >= width) {
         throw new UsageError(`${nameOf(sources[k]!)} has points of ${width} dimensions, but --axes ${o.axes} asks for ${Math.max(first!, second!)}`);
       }
-      const shown = count > o.max ? stream(o.seed, 'plot points', k).permutation(count).slice(0, o.max).sort() : Int32Array.from({ length: count }, (_, i) => i);
-      for (const i of shown) {
+      for (const i of drawnRows(count, o.max, o.seed, k)) {
         x.push(set.points.data[i * width + first!]!);
         y.push(set.points.data[i * width + second!]!);
         if (labelled) labels.push(set.labels![i]!);

@@ -12,9 +12,8 @@ import { pca, umap, type Planar } from '../../core/plot/project.js';
 import { scatterChart } from '../../core/plot/scatter.js';
 import { tsne, TSNE_ITERATIONS } from '../../core/plot/tsne.js';
 import { chart } from '../../core/plot/vega.js';
-import { stream } from '../../core/random.js';
 import { matrix, takeRows, type Matrix } from '../../core/stats/matrix.js';
-import { checkPicture, plotOptions, writePicture } from './common.js';
+import { checkPicture, drawnRows, plotOptions, writePicture } from './common.js';
 
 const options = {
   method: choice({ choices: ['pca', 'umap', 'tsne'], default: 'pca', help: 'principal components, or maps that keep neighbours together' }),
@@ -49,18 +48,17 @@ export const embedding = defineCommand({
     if (!data.every(Number.isFinite)) throw new InputError(`${nameOf(source)} holds features that are not finite; train again, or drop them`);
     const labels = vector(artifact, 'labels', count, nameOf(source));
 
-    const all = matrix(count, width, data);
-    const kept = count > o.max ? stream(o.seed, 'plot points').permutation(count).slice(0, o.max).sort() : undefined;
-    const points = kept ? takeRows(all, kept) : all;
+    const kept = drawnRows(count, o.max, o.seed);
+    const points = takeRows(matrix(count, width, data), kept);
     const { planar, axes } = await place(points, o, context.terminal);
     const { classes } = artifact.meta;
     const classNumbers = labels && Array.from(labels.data, Number);
     const svg = await chart(scatterChart({
-      ...planar, ...(classNumbers && { labels: kept ? Array.from(kept, (i) => classNumbers[i]!) : classNumbers }),
+      ...planar, ...(classNumbers && { labels: Array.from(kept, (i) => classNumbers[i]!) }),
       classes: Array.isArray(classes) ? classes.map(String) : [],
     }, {
       title: o.title ?? `${NAMES[o.method]} of ${name}`,
-      subtitle: `${points.rows}${kept ? ` of ${count}` : ''} points, ${width} dimensions`,
+      subtitle: `${points.rows}${points.rows < count ? ` of ${count}` : ''} points, ${width} dimensions`,
       xTitle: axes[0], yTitle: axes[1], axes: o.method === 'pca', theme: o.theme,
     }), o.theme);
     await writePicture(svg, o);
