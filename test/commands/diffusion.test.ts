@@ -1,20 +1,13 @@
 import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { datasetArtifact } from '../../src/core/data/dataset.js';
 import { synthImages } from '../../src/core/data/synth/images.js';
 import { readArtifact, writeArtifact, type Artifact } from '../../src/core/files/artifact.js';
-import { byo, scratchFolder } from '../support/cli.js';
+import { byo } from '../support/cli.js';
 import { numbersOf } from '../support/steps.js';
-import { expectFailure, filesIn } from './support.js';
+import { expectFailure, filesIn, workplace } from './support.js';
 
-const folder = scratchFolder();
-const at = (name: string): string => join(folder, name);
-const run = async (...args: string[]) => {
-  const done = await byo(args, { cwd: folder });
-  expect(done.code, done.stderr).toBe(0);
-  return done;
-};
+const { folder, at, run } = workplace();
 /** Checks that the command is refused, and writes nothing. */
 const refused = async (args: readonly string[], code: number, message: string): Promise<void> => {
   expectFailure(await byo([...args, '-o', 'refused.st'], { cwd: folder }), code, message);

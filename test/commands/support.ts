@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { expect } from 'vitest';
-import type { Finished } from '../support/cli.js';
+import { byo, scratchFolder, type Finished } from '../support/cli.js';
 
 /** Options of the smallest BYOL run that is worth the name; a step takes a few milliseconds. */
 export const TINY = ['--encoder', 'convnet3', '--width', '8', '--batch', '8', '--optimizer', 'sgd',
@@ -21,3 +22,17 @@ export function expectFailure({ code, stdout, stderr }: Finished, exitCode: numb
 
 /** Names of all files in a folder, hidden ones too. */
 export const filesIn = async (folder: string): Promise<string[]> => (await readdir(folder)).sort();
+
+/** A folder of the test file's own: paths in it, and `byo ...args` run there, which has to succeed. */
+export function workplace() {
+  const folder = scratchFolder();
+  return {
+    folder,
+    at: (name: string): string => join(folder, name),
+    run: async (...args: string[]): Promise<Finished> => {
+      const done = await byo(args, { cwd: folder });
+      expect(done.code, done.stderr).toBe(0);
+      return done;
+    },
+  };
+}

@@ -1,19 +1,12 @@
 import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { float32, type NdArray } from '../../../src/core/array.js';
 import { readArtifact, writeArtifact } from '../../../src/core/files/artifact.js';
-import { byo, scratchFolder, shell } from '../../support/cli.js';
+import { byo, shell } from '../../support/cli.js';
 import { numbersOf } from '../../support/steps.js';
-import { expectFailure, filesIn } from '../support.js';
+import { expectFailure, filesIn, workplace } from '../support.js';
 
-const folder = scratchFolder();
-const at = (name: string): string => join(folder, name);
-const run = async (...args: string[]) => {
-  const done = await byo(args, { cwd: folder });
-  expect(done.code, done.stderr).toBe(0);
-  return done;
-};
+const { folder, at, run } = workplace();
 const failed = async (code: number, message: RegExp | string, ...args: string[]) =>
   expectFailure(await byo(args, { cwd: folder }), code, message);
 

@@ -2,17 +2,11 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { readArtifact } from '../../../src/core/files/artifact.js';
-import { byo, scratchFolder, shell } from '../../support/cli.js';
+import { byo, shell } from '../../support/cli.js';
 import { numbersOf } from '../../support/steps.js';
-import { expectFailure, filesIn } from '../support.js';
+import { expectFailure, filesIn, workplace } from '../support.js';
 
-const folder = scratchFolder();
-const at = (name: string): string => join(folder, name);
-const run = async (...args: string[]) => {
-  const done = await byo(args, { cwd: folder });
-  expect(done.code, done.stderr).toBe(0);
-  return done;
-};
+const { folder, at, run } = workplace();
 /** The smallest student worth the name; what a test gives takes the place of these. */
 const SMALLEST: readonly (readonly [option: string, value: string])[] = [
   ['--encoder', 'convnet3'], ['--width', '8'], ['--norm', 'none'], ['--batch', '8'], ['--head', '16'], ['--bottleneck', '8'],

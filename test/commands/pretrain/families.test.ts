@@ -1,18 +1,11 @@
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { readArtifact } from '../../../src/core/files/artifact.js';
-import { byo, scratchFolder } from '../../support/cli.js';
+import { byo } from '../../support/cli.js';
 import { numbersOf } from '../../support/steps.js';
-import { expectFailure, TINY } from '../support.js';
+import { expectFailure, TINY, workplace } from '../support.js';
 
-const folder = scratchFolder();
-const at = (name: string): string => join(folder, name);
-const run = async (...args: string[]) => {
-  const done = await byo(args, { cwd: folder });
-  expect(done.code, done.stderr).toBe(0);
-  return done;
-};
+const { folder, at, run } = workplace();
 
 beforeAll(async () => {
   await run('synth', 'images', '--count', '40', '--size', '16', '--classes', '2', '-o', 'set.st');
