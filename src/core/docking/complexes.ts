@@ -143,7 +143,8 @@ export function complexesOf(artifact: Artifact, source: string): Complexes {
     return {
       name, split: split ? Number(split.data[i]) : 0, ...(cluster >= 0 && { cluster }),
       receptor: {
-        types: types[i], positions: nodes[i], vectors: vectors[i], atoms: { elements: atomElements[i], positions: atomPositions[i] },
+        types: types[i], positions: nodes[i], vectors: vectors[i],
+        atoms: { elements: atomElements[i], positions: atomPositions[i] },
       },
       ligand: { molecule: known, features: categories[i], torsions },
       center: [...(center.data as Float64Array).subarray(3 * i, 3 * i + 3)] as [number, number, number],
