@@ -63,6 +63,8 @@ export const registry: readonly Entry[] = [
     load: async () => (await import('../commands/probe/cluster.js')).cluster },
   { name: 'probe diagnose', group: 'Measure', summary: 'rank, spectrum and collapse of features, without labels',
     load: async () => (await import('../commands/probe/diagnose.js')).diagnose },
+  { name: 'probe generative', group: 'Measure', summary: 'how close generated images or points are to real ones',
+    load: async () => (await import('../commands/probe/generative.js')).generative },
   { name: 'interval cheap', group: 'Measure', summary: 'confidence interval of any statistic from a few refits',
     load: async () => (await import('../commands/interval/cheap.js')).cheap },
   { name: 'interval percentile', group: 'Measure', summary: 'the same by quantiles of many refits',

@@ -18,6 +18,8 @@ export interface Distilled {
   /** `encoder.*` of both. */
   readonly student: State;
   readonly teacher: State;
+  /** Every tensor of the model, heads too: the student's by their names, the teacher's below `target.`. */
+  readonly all: State;
 }
 
 /** What an experiment is given. */
@@ -100,7 +102,7 @@ export function networksOf(model: Pick<Artifact, 'meta' | 'tensors'>, name = 'th
   const artifact = { ...model, kind: 'model', schema: 1 };
   return {
     encoder: encoderOf(artifact, name),
-    student: encoderWeights(artifact, false, name), teacher: encoderWeights(artifact, true, name),
+    student: encoderWeights(artifact, false, name), teacher: encoderWeights(artifact, true, name), all: model.tensors,
   };
 }
 

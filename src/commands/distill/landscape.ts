@@ -44,14 +44,18 @@ export async function landscape(laboratory: Laboratory): Promise<Findings> {
 
 /** The network at (1 - gamma) a + gamma b; between the ends its running statistics are measured again, unless interpolated. */
 async function onLine(
-  { training, options, compute }: Laboratory, encoder: ImageEncoder, a: State, b: State, gamma: number,
+  laboratory: Laboratory, encoder: ImageEncoder, a: State, b: State, gamma: number,
 ): Promise<State> {
   if (gamma === 0 || gamma === 1) return gamma === 0 ? a : b;
   const between = interpolated(a, b, gamma);
-  const hasStatistics = [...between.keys()].some((name) => name.endsWith('.running_mean'));
-  if (!hasStatistics || options.bn === 'interpolate') return between;
-  const measured = await recalibratedWeights(encoder, between, imagesAt(training.images, Array.from(training.rows)), compute);
-  return new Map([...between, ...measured]);
+  return laboratory.options.bn === 'interpolate' ? between : recalibrated(laboratory, encoder, between);
+}
+
+/** A state whose running statistics, where it has any, are measured again on the training images. */
+export async function recalibrated({ training, compute }: Laboratory, encoder: ImageEncoder, state: State): Promise<State> {
+  if (![...state.keys()].some((name) => name.endsWith('.running_mean'))) return state;
+  const measured = await recalibratedWeights(encoder, state, imagesAt(training.images, Array.from(training.rows)), compute);
+  return new Map([...state, ...measured]);
 }
 
 /** (1 - gamma) a + gamma b of every tensor. */
@@ -61,15 +65,17 @@ export const interpolated = (a: State, b: State, gamma: number): State =>
     return [name, float32(shape, (data as Float32Array).map((value, i) => (1 - gamma) * value + gamma * other[i]!))];
   }));
 
+/** How far values at even steps of a line rise above the straight line between the first and the last of them. */
+export function riseAboveEnds(values: readonly number[]): number {
+  const [first, last] = [values[0]!, values.at(-1)!];
+  return Math.max(...values.map((value, k) => value - first - ((last - first) * k) / (values.length - 1)));
+}
+
 /** Of every line: the mean error of its ends, and how far error and loss rise above the line between those of the ends. */
 export function barriersOf(points: readonly Row[]): Row[] {
   return grouped(points, ['start', 'seed', 'i', 'j']).map((line) => {
     const { start, seed, i, j } = line[0]!;
-    const barrier = (name: string) => {
-      const values = line.map((point) => Number(point[name]));
-      const [first, last] = [values[0]!, values.at(-1)!];
-      return Math.max(...values.map((value, k) => value - first - ((last - first) * k) / (values.length - 1)));
-    };
+    const barrier = (name: string) => riseAboveEnds(line.map((point) => Number(point[name])));
     const endError = (Number(line[0]!.error) + Number(line.at(-1)!.error)) / 2;
     return { start: start!, seed: seed!, i: i!, j: j!, endError, errorBarrier: barrier('error'), lossBarrier: barrier('loss') };
   });

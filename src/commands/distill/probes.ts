@@ -8,49 +8,69 @@ import { splitRows } from '../../core/stats/split.js';
 import { embedImages, type ImageEncoder, type LabelledImages, type State } from '../../core/train/index.js';
 import { pixelFeatures } from '../embed.js';
 import { standardizeAll } from '../probe/common.js';
-import { labelledRows } from '../probe/data.js';
+import { labelledRows, type Labelled } from '../probe/data.js';
 import { byLbfgs } from '../probe/linear.js';
 import type { Laboratory } from './laboratory.js';
 
-/** Share of right answers on the test images. */
-export interface Probed {
-  readonly linear: number;
-  readonly knn: number;
-}
+export type ProbeName = 'linear' | 'knn';
+
+/** Shares of right answers on the test images. */
+export type Probed = Readonly<Record<ProbeName, number>>;
 
 /** What an encoder's features tell, in evaluation mode. */
-export const probeEncoder = (laboratory: Laboratory, encoder: ImageEncoder, weights: State): Promise<Probed> =>
-  probe(laboratory, (images) => embedImages(encoder, weights, images, laboratory.compute));
+export async function probeEncoder(laboratory: Laboratory, encoder: ImageEncoder, weights: State): Promise<Probed> {
+  const tables = await encoded(laboratory, encoder, weights);
+  return { linear: await linearProbe(laboratory, tables), knn: knnProbe(laboratory, tables) };
+}
+
+/** One of the two probes. */
+export async function probeBy(name: ProbeName, laboratory: Laboratory, encoder: ImageEncoder, weights: State): Promise<number> {
+  const tables = await encoded(laboratory, encoder, weights);
+  return name === 'linear' ? linearProbe(laboratory, tables) : knnProbe(laboratory, tables);
+}
 
 /** What the pixels themselves tell. */
-export const probePixels = (laboratory: Laboratory): Promise<Probed> =>
-  probe(laboratory, async (images) => pixelFeatures(images, Math.min(...images.shape.slice(2))));
+export async function probePixels(laboratory: Laboratory): Promise<Probed> {
+  const tables = await tablesOf(laboratory, async (images) => pixelFeatures(images, Math.min(...images.shape.slice(2))));
+  return { linear: await linearProbe(laboratory, tables), knn: knnProbe(laboratory, tables) };
+}
 
-const LBFGS = { cMin: 1e-3, cMax: 1, cCount: 4, tolerance: 1e-3, classWeight: 'none', scale: 'standard' } as const;
+/** Features of the training and of the test images. */
+interface Tables {
+  readonly fit: Labelled;
+  readonly asked: Labelled;
+  readonly classes: number;
+}
 
-/**
- * The linear probe is the exact one, logistic regression whose C is chosen on a tenth of the training images; the nearest
- * neighbours are the paper's, 20 of them by Euclidean distance of standardised features, each with one vote.
- */
-async function probe(
-  { training, test, compute, context }: Laboratory, features: (images: NdArray<Uint8Array>) => Promise<NdArray>,
-): Promise<Probed> {
-  const { algebra } = compute;
-  const table = async ({ images, rows, labels }: LabelledImages) => {
+const encoded = (laboratory: Laboratory, encoder: ImageEncoder, weights: State): Promise<Tables> =>
+  tablesOf(laboratory, (images) => embedImages(encoder, weights, images, laboratory.compute));
+
+async function tablesOf(
+  { training, test }: Laboratory, features: (images: NdArray<Uint8Array>) => Promise<NdArray>,
+): Promise<Tables> {
+  const table = async ({ images, rows, labels }: LabelledImages): Promise<Labelled> => {
     const { shape, data } = await features(imagesAt(images, Array.from(rows)));
     return { x: matrix(shape[0]!, shape[1]!, data as Float32Array), labels: Int32Array.from(labels) };
   };
-  const [fit, asked] = [await table(training), await table(test)];
+  return { fit: await table(training), asked: await table(test), classes: training.classes };
+}
+
+const LBFGS = { cMin: 1e-3, cMax: 1, cCount: 4, tolerance: 1e-3, classWeight: 'none', scale: 'standard' } as const;
+
+/** The exact one: logistic regression whose C is chosen on a tenth of the training images. */
+async function linearProbe({ compute, context }: Laboratory, { fit, asked, classes }: Tables): Promise<number> {
   const parts = splitRows(fit.x.rows, { validation: 0.1, test: 0 }, { labels: fit.labels });
   const part = (rows: Int32Array) => labelledRows(fit.x, fit.labels, rows);
-  const classes = Array.from({ length: training.classes }, (_, i) => String(i));
   const classifier = byLbfgs('linear', context, {
-    train: part(parts.train), validation: part(parts.validation), fit, test: asked, classes,
-  }, LBFGS, algebra);
-  const linear = accuracy(asked.labels, predict(await classifier.scores(fit, asked.x)));
+    train: part(parts.train), validation: part(parts.validation), fit, test: asked,
+    classes: Array.from({ length: classes }, (_, i) => String(i)),
+  }, LBFGS, compute.algebra);
+  return accuracy(asked.labels, predict(await classifier.scores(fit, asked.x)));
+}
 
+/** The paper's: 20 neighbours by Euclidean distance of standardised features, each with one vote. */
+function knnProbe({ compute: { algebra } }: Laboratory, { fit, asked, classes }: Tables): number {
   const [known, queries] = standardizeAll(fit.x, asked.x) as [Matrix, Matrix];
   const neighbours = nearestNeighbours(known, queries, { k: Math.min(20, known.rows), metric: 'euclidean', algebra });
-  const votes = voteNeighbours(neighbours, fit.labels, training.classes, { weights: 'none' });
-  return { linear, knn: accuracy(asked.labels, predict(votes)) };
+  return accuracy(asked.labels, predict(voteNeighbours(neighbours, fit.labels, classes, { weights: 'none' })));
 }

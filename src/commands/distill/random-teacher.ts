@@ -75,14 +75,8 @@ function setup(images: TrainingImages, o: Options, seed: number) {
 function distillationStep({ root, views, scheduled, represent, learn }: ImageStep, o: Options): StepResult {
   const [view] = views as [Tensor];
   const x = o.inputs === 'gaussian' ? root.draw('noise', view.shape, 'normal').mul(o.noiseStd) : view;
-  const head = { ...o, hidden: o.head.filter((units) => units > 0), out: o.outDim };
   const [teacher, student] = [root.at('target'), root.at('online')];
-  const watched = teacher.mode({ training: o.teacherMode === 'train' });
-
-  const y = represent(student, x);
-  const outputs = dinoHead(watched.at('head'), represent(watched, x), head).stopGradient();
-  const t = centred(teacher, outputs, o).div(o.teacherTemperature);
-  const s = dinoHead(student.at('head'), y, head).div(o.studentTemperature);
+  const { t, s, y } = outputsOf(root, x, represent, o);
   const loss = o.loss === 'ce' ? softCrossEntropy(s, softmax(t)) : meanSquaredError(s, t);
   const gradients = learn(loss, student.parameters, () => {
     if (o.teacherEma > 0) emaUpdate(teacher, student, scheduled.tau!);
@@ -94,6 +88,20 @@ function distillationStep({ root, views, scheduled, represent, learn }: ImageSte
     },
     representation: y,
   };
+}
+
+/** Logits [B, K] of teacher and student over their temperatures, and the student's features [B, D], of images x [B, C, H, W]. */
+export function outputsOf(
+  root: Scope, x: Tensor, represent: ImageStep['represent'], o: Options,
+): { readonly t: Tensor; readonly s: Tensor; readonly y: Tensor } {
+  const head = { ...o, hidden: o.head.filter((units) => units > 0), out: o.outDim };
+  const [teacher, student] = [root.at('target'), root.at('online')];
+  const watched = teacher.mode({ training: o.teacherMode === 'train' });
+  const y = represent(student, x);
+  const outputs = dinoHead(watched.at('head'), represent(watched, x), head).stopGradient();
+  const t = centred(teacher, outputs, o).div(o.teacherTemperature);
+  const s = dinoHead(student.at('head'), y, head).div(o.studentTemperature);
+  return { t, s, y };
 }
 
 /** The teacher's logits [B, K] less their moving average over steps (Caron et al. 2021, section 3.1), where there is one. */
@@ -162,6 +170,7 @@ export const randomTeacher: PretrainMethod<typeof options> = {
     ['byo distill random-teacher photos.st --preset tiny --study locality --plot locality.svg', 'features and KL against alpha'],
     ['byo distill random-teacher photos.st --study lottery --model student.st --plot lottery.svg', 'pruning with rewinding, from a student that is there'],
     ['byo distill random-teacher photos.st --study landscape --model student.st', 'barriers between students fine-tuned in different orders'],
+    ['byo distill random-teacher photos.st --preset tiny --study plane --plot plane.png', 'KL and a probe on a plane around the teacher'],
   ],
   options,
   presets: {

@@ -14,10 +14,11 @@ import { furnish, networksOf } from './laboratory.js';
 import { landscape } from './landscape.js';
 import { locality } from './locality.js';
 import { lottery } from './lottery.js';
+import { plane } from './plane.js';
 import { randomTeacher, type Options } from './random-teacher.js';
 import { tensorsOf, textOf } from './table.js';
 
-const STUDIES = { locality, lottery, landscape };
+const STUDIES = { locality, lottery, landscape, plane };
 
 type Given = Options & Values<typeof outputOptions & typeof computeOptions & typeof seedOption & typeof trainingOptions>
   & { readonly preview: string | undefined };
@@ -65,7 +66,9 @@ export async function runStudy(context: Context, [source = '-', ...more]: readon
 function checkStudy({ origins }: Context, more: readonly string[], o: Given): void {
   if (more.length > 0) throw new UsageError(`a study reads one data set, but ${more.length + 1} files were given`);
   if (o.stream) throw new UsageError('a study tests on images that it has not learnt from, which a stream does not set apart; leave --stream out');
-  if (o.study === 'locality' && o.model !== undefined) throw new UsageError('--study locality distils students of its own; leave --model out');
+  if (o.model !== undefined && (o.study === 'locality' || o.study === 'plane')) {
+    throw new UsageError(`--study ${o.study} distils students of its own; leave --model out`);
+  }
   const stray = ['preview', ...Object.keys(trainingOptions)].find((key) => origins[key] === 'command line');
   if (stray !== undefined) throw new UsageError(`--${kebab(stray)} is for a single run, and a study makes many; leave it out`);
 }

@@ -135,6 +135,47 @@ describe('--study', () => {
     expect(numbersOf(tensors.get('error')!).every((error) => error >= 0 && error <= 1)).toBe(true);
   });
 
+  test('plane: the teacher, networks beside it and the grid around them, the same bytes again', async () => {
+    const words = study('plane', '--steps', '6', '--grid', '5', '--points', '3', '--batch', '16', '--plot', 'plane.svg', '--json', '-o', 'plane.st', '-f');
+    const rows = jsonOf((await run(...words)).stdout);
+    const points = rows.filter(({ table }) => table === 'points');
+    const at = (place: string, x: number, y: number) => points.find((row) => row.place === place && row.x === x && row.y === y);
+    expect(points.filter(({ place }) => place === 'grid').map(({ x, y }) => [x, y])).toEqual(
+      [-0.5, 0, 0.5, 1, 1.5].flatMap((y) => [-0.5, 0, 0.5, 1, 1.5].map((x) => [x, y])));
+    expect(points.filter(({ place }) => place !== 'grid').map(({ place, x, y }) => [place, x, y])).toEqual([
+      ['teacher', 0, 0], ['to the near student', 0.5, 0], ['near student', 1, 0], ['to the far student', 0, 0.5], ['far student', 0, 1]]);
+    // Places on the grid are what they are elsewhere; at the teacher nothing differs from it.
+    for (const [place, x, y] of [['teacher', 0, 0], ['to the near student', 0.5, 0], ['near student', 1, 0], ['far student', 0, 1]] as const) {
+      const { kl, knn } = at(place, x, y);
+      expect(at('grid', x, y)).toMatchObject({ kl, knn });
+    }
+    expect(at('teacher', 0, 0).kl).toBe(0);
+    expect(at('near student', 1, 0).kl).toBeGreaterThan(0);
+    expect(at('far student', 0, 1).kl).toBeGreaterThan(at('near student', 1, 0).kl);
+
+    const summary = rows.filter(({ table }) => table === 'summary');
+    expect(summary.map(({ place }) => place)).toEqual(['teacher', 'near student', 'far student', 'best knn on the grid']);
+    const rise = at('to the far student', 0, 0.5).kl - at('far student', 0, 1).kl / 2;
+    expect(summary[2].barrier).toBeCloseTo(Math.max(0, rise), 10);
+    expect(summary[3].knn).toBe(Math.max(...points.filter(({ place }) => place === 'grid').map(({ knn }) => knn)));
+    expect(await readFile(join(folder, 'plane.svg'), 'utf8')).toMatch(/^<svg[^]*KL to the teacher[^]*knn probe[^]*<\/svg>\s*$/);
+
+    const made = await readArtifact(join(folder, 'plane.st'));
+    expect(made.tensors.get('kl')).toMatchObject({ dtype: 'float64', shape: [30] });
+    await run(...words);
+    expect((await readArtifact(join(folder, 'plane.st'))).digest).toBe(made.digest);
+  });
+
+  test.each(['none', 'batch'])('plane: KL is that of training, --norm %s', async (norm) => {
+    // One step on all 48 training images: what it reports is the KL of its start.
+    const whole = ['--norm', norm, '--batch', '48', '--steps', '1', '--json'];
+    const of = async (...words: string[]) => jsonOf((await run(...words)).stdout);
+    const [student] = await of(...study('locality', ...whole, '--alphas', '1'));
+    const corners = await of(...study('plane', ...whole, '--view', 'descent', '--grid', '3', '--points', '3', '--plane-probe', 'none'));
+    expect(corners.find(({ place }) => place === 'far start').kl / student.kl).toBeCloseTo(1, 4);
+    expect(corners.every((row) => !('knn' in row))).toBe(true);
+  });
+
   test('several seeds give intervals', async () => {
     const { stdout } = await run(...study('landscape', '--steps', '2', '--orders', '2', '--points', '3', '--repeats', '2', '--tune-epochs', '1'));
     expect(stdout).toContain('errorBarrier±');
@@ -147,8 +188,10 @@ describe('mistakes are one sentence, and leave nothing behind', () => {
     [['--head', '16,x'], 2, /--head takes a number/],
     [['--head', '1.5'], 2, '--head takes whole numbers of units such as 2048,2048'],
     [['--alphas', '0,1'], 2, '--alphas is for studies; give --study with it'],
-    [['--study', 'landscapes'], 2, /--study takes one of locality, lottery, landscape, but 'landscapes' was given/],
+    [['--study', 'landscapes'], 2, /--study takes one of locality, lottery, landscape, plane, but 'landscapes' was given/],
     [['--study', 'locality', '--model', 'student.st'], 2, '--study locality distils students of its own; leave --model out'],
+    [['--study', 'plane', '--model', 'student.st'], 2, '--study plane distils students of its own; leave --model out'],
+    [['--study', 'plane', '--alpha', '1'], 1, 'the teacher, the near student and the far student lie on a line, so they span no plane'],
     [['--study', 'locality', '--alphas', '0,2'], 2, '--alphas takes numbers from 0 to 1, but 2 was given'],
     [['--study', 'lottery', '--log', 'x.jsonl'], 2, '--log is for a single run, and a study makes many; leave it out'],
     [['--study', 'lottery', '--rewinds', '20'], 2, '--rewinds takes epochs from 0 to less than --tune-epochs 2, but 20 was given'],

@@ -8,7 +8,7 @@ import { fill, fromRows } from '../helpers.js';
 
 const {
   coverage, coveredShare, drawResamples, ENERGY, frechetDistance, gaussianMmd2, kernelDistance, medianDistance, modeShares,
-  pairedDistances, pairedScores, pairStatistics, slicedWasserstein,
+  nearestMeans, nearestRows, noResamples, pairedDistances, pairedScores, pairStatistics, slicedWasserstein,
 } = generative;
 
 interface Golden {
@@ -218,11 +218,26 @@ describe('pairs and modes', () => {
   it('shares of the modes', () => {
     const real = fromRows([[0, 0], [0, 2], [10, 0], [10, 2], [0, 20]]);
     const labels = [0, 0, 1, 1, 2];
-    const even = modeShares(fromRows([[1, 1], [9, 1], [0, 18]]), real, labels, 3);
-    expect(even.shares).toEqual([1 / 3, 1 / 3, 1 / 3]);
-    expect(even.divergence).toBeCloseTo(0, 12);
-    const collapsed = modeShares(fromRows([[1, 1], [2, 2], [0, 0], [4, 1]]), real, labels, 3);
-    expect(collapsed).toEqual({ shares: [1, 0, 0], divergence: Math.log(3) });
+    const drawn = fromRows([[1, 1], [9, 1], [0, 18], [0, 9]]);
+    // [0, 9] is nearer to the mean [0, 1] of two rows than to the third class, and so it is row by row.
+    expect([...nearestMeans(drawn, real, labels, 3)]).toEqual([0, 1, 2, 0]);
+    expect([...nearestRows(drawn, real, labels)]).toEqual([0, 1, 2, 0]);
+    // A class may have a row nearer than the mean of another one.
+    const split = fromRows([[0, 0], [0, 10], [3, 5]]);
+    expect([...nearestMeans(fromRows([[0, 9]]), split, [0, 0, 1], 2)]).toEqual([0]);
+    expect([...nearestMeans(fromRows([[2, 1]]), split, [0, 0, 1], 2)]).toEqual([1]);
+    expect([...nearestRows(fromRows([[2, 1]]), split, [0, 0, 1])]).toEqual([0]);
+
+    const none = (n: number) => noResamples({ rows: n, cols: 1, data: new Float64Array(n) }, drawn).x;
+    const even = modeShares([0, 1, 2], 3, none(3));
+    expect(even.shares.map(({ value }) => value)).toEqual([1 / 3, 1 / 3, 1 / 3]);
+    expect(even.divergence.value).toBeCloseTo(0, 12);
+    const collapsed = modeShares([0, 0, 0, 0], 3, none(4));
+    expect(collapsed.shares.map(({ value }) => value)).toEqual([1, 0, 0]);
+    expect(collapsed.divergence.value).toBe(Math.log(3));
+    const counts = drawResamples(3, 3, 5, 2).x;
+    modeShares([0, 1, 2], 3, counts).shares.forEach(({ resampled }, c) =>
+      resampled.forEach((share, b) => expect(share).toBeCloseTo(counts.data[3 * b + c]! / 3, 12)));
   });
 });
 
