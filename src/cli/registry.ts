@@ -72,7 +72,7 @@ export const registry: readonly Entry[] = [
   { name: 'interval coverage', group: 'Measure', summary: 'how often bootstrap intervals cover the truth',
     load: async () => (await import('../commands/interval/coverage.js')).coverage },
   { name: 'convert', group: 'Tools', summary: 'images in any format to a data set',
-    load: async () => (await import('../commands/convert.js')).convert },
+    load: async () => (await import('../commands/convert/command.js')).convert },
   { name: 'synth images', group: 'Tools', summary: 'draw a labelled set of shapes and textures',
     load: async () => (await import('../commands/synth/images.js')).images },
   { name: 'synth galaxies', group: 'Tools', summary: 'draw galaxies with the votes of simulated volunteers',
