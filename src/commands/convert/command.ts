@@ -6,6 +6,7 @@ import { UsageError } from '../../core/errors.js';
 import { writeArtifact } from '../../core/files/artifact.js';
 import { checkOutput } from '../../core/files/streams.js';
 import { convertImages, imageOptions } from './images.js';
+import { convertTable, holdsTable, tableOptions } from './tables.js';
 
 /** Options of every kind of data. */
 export const commonOptions = {
@@ -14,11 +15,12 @@ export const commonOptions = {
   strict: flag({ local: true, help: 'stop at the first example that cannot be decoded instead of skipping it' }),
 } as const;
 
-const options = { ...commonOptions, ...imageOptions, ...outputOptions } as const;
+const options = { ...commonOptions, ...imageOptions, ...tableOptions, ...outputOptions } as const;
 
 /** What sources hold, and what becomes of it. */
 const KINDS = {
   images: { options: imageOptions, convert: convertImages },
+  rows: { options: tableOptions, convert: convertTable },
 } as const;
 type Kind = keyof typeof KINDS;
 
@@ -42,12 +44,13 @@ export const convert = defineCommand({
     if (source === '-' && process.stdin.isTTY) throw new UsageError('convert needs a source: byo convert FOLDER, or an archive on standard input');
     await checkOutput(o.output, { force: o.force });
     const { terminal } = context;
-    const kind: Kind = 'images';
+    const kind: Kind = await holdsTable(source, o) ? 'rows' : 'images';
     const recorded = ownOptions(kind, context);
     const progress = await terminal.progress('convert', 0, kind);
-    const { artifact, inputs, summary, skipped } = await KINDS[kind].convert(
+    const { artifact, inputs, summary, skipped, warnings = [] } = await KINDS[kind].convert(
       source, o, (done, total) => progress.update(done, {}, total));
     progress.stop();
+    for (const warning of warnings) terminal.warn(warning);
     for (const { name, reason } of skipped.slice(0, 10)) terminal.warn(`skipped ${name}: ${reason}`);
     if (skipped.length > 10) terminal.warn(`skipped ${skipped.length - 10} more ${kind}`);
     terminal.info(summary);
