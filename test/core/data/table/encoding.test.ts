@@ -39,9 +39,9 @@ describe('scales and categories', () => {
   it('find columns by name, whatever their order, and pass over others', () => {
     const input = fitTable(TRAIN);
     const { columns, numeric, categorical } = TRAIN;
+    const rows = [0, 1, 2, 3].map((row) => [9, numeric.data[2 * row + 1]!, numeric.data[2 * row]!]);
     const turned: TableSet = {
-      columns: [{ name: 'z', type: 'numeric' }, columns[2]!, columns[0]!, columns[1]!], categorical,
-      numeric: float32([4, 3], Array.from({ length: 4 }, (_, row) => [9, numeric.data[2 * row + 1]!, numeric.data[2 * row]!]).flat()),
+      columns: [{ name: 'z', type: 'numeric' }, columns[2]!, columns[0]!, columns[1]!], categorical, numeric: float32([4, 3], rows.flat()),
     };
     expect(encodeTable(input, turned, 't.st')).toEqual(encodeTable(input, TRAIN, 't.st'));
   });
