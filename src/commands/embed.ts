@@ -2,17 +2,17 @@ import { defineCommand } from '../cli/command.js';
 import { computeOptions, outputOptions, seedOption } from '../cli/common.js';
 import { flag, integer, text } from '../cli/options.js';
 import { ndarray, type NdArray } from '../core/array.js';
-import { imageSetOf } from '../core/data/dataset.js';
+import { imageSetOf, perExample } from '../core/data/dataset.js';
 import { parseDevice } from '../core/engine/index.js';
-import { InputError, UsageError } from '../core/errors.js';
-import { asInput, readArtifact, writeArtifact, type Artifact } from '../core/files/artifact.js';
+import { UsageError } from '../core/errors.js';
+import { asInput, readArtifact, writeArtifact } from '../core/files/artifact.js';
 import { checkOutput, nameOf } from '../core/files/streams.js';
-import { embedImages, untrainedWeights, type ImageEncoder } from '../core/train/index.js';
+import { modalityOf } from './features.js';
 
 const options = {
   model: text({ short: 'm', placeholder: 'file', local: true, help: 'model whose encoder to use; standard input where left out and --data is given' }),
   data: text({ placeholder: 'file', local: true, help: 'data set to embed, where the model comes from standard input' }),
-  batch: integer({ default: 64, min: 1, local: true, help: 'images at a time' }),
+  batch: integer({ default: 64, min: 1, local: true, help: 'examples at a time' }),
   untrained: flag({ help: "the model's encoder with random weights instead (a baseline; see --seed)" }),
   pixels: integer({ min: 1, help: 'the pixels themselves, averaged down to so many a side, as features (a baseline; takes no model)' }),
   target: flag({ help: "the target network's encoder instead of the online one" }),
@@ -39,53 +39,32 @@ export const embed = defineCommand({
     if (o.pixels === undefined && modelSource === undefined) throw new UsageError('embed needs a model: --model FILE, or --data FILE with the model on standard input');
     await checkOutput(o.output, { force: o.force });
 
-    const model = o.pixels !== undefined ? undefined : await readArtifact(modelSource!, { kind: 'model' });
-    const data = await readArtifact(source, { kind: 'dataset' });
-    const set = imageSetOf(data, nameOf(source));
-    const count = set.images.shape[0]!;
-    const progress = await context.terminal.progress('embed', count, 'images');
-    const compute = {
-      batch: o.batch, device: parseDevice(o.device), threads: o.threads, onProgress: (n: number) => progress.update(n),
-    };
+    const model = o.pixels !== undefined ? undefined
+      : { artifact: await readArtifact(modelSource!, { kind: 'model' }), name: nameOf(modelSource!) };
+    const data = { artifact: await readArtifact(source, { kind: 'dataset' }), name: nameOf(source) };
     let features: NdArray;
     if (!model) {
-      features = pixelFeatures(set.images, o.pixels!);
+      features = pixelFeatures(imageSetOf(data.artifact, data.name).images, o.pixels!);
     } else {
-      const encoder = encoderOf(model, nameOf(modelSource!));
-      const weights = o.untrained
-        ? await untrainedWeights(encoder, set.images, o.seed, compute)
-        : encoderWeights(model, o.target, nameOf(modelSource!));
-      features = await embedImages(encoder, weights, set.images, compute);
+      const modality = modalityOf(model);
+      const progress = await context.terminal.progress('embed', modality.count(data), modality.examples);
+      features = await modality.features(model, data, {
+        batch: o.batch, device: parseDevice(o.device), threads: o.threads, target: o.target,
+        ...(o.untrained && { untrained: o.seed }), onProgress: (n) => progress.update(n),
+      });
+      progress.stop();
     }
-    progress.stop();
 
-    const tensors = new Map([['features', features]]);
-    for (const name of ['labels', 'split']) if (data.tensors.has(name)) tensors.set(name, data.tensors.get(name)!);
-    const { classes } = set;
+    const { tensors, meta } = perExample(data.artifact);
     await writeArtifact(o.output, {
-      kind: 'embeddings', schema: 1, tensors, meta: { ...(classes && { classes }) },
+      kind: 'embeddings', schema: 1, tensors: new Map([['features', features], ...tensors]), meta,
       recipe: {
         command: 'embed', options: context.recorded, seed: o.seed, version: context.version,
-        inputs: [...(model ? [asInput('model', model, modelSource)] : []), asInput('data', data, source)],
+        inputs: [...(model ? [asInput('model', model.artifact, modelSource)] : []), asInput('data', data.artifact, source)],
       },
     }, { force: o.force });
   },
 });
-
-/** The image encoder that a model file describes; throws InputError where it describes none. */
-export function encoderOf({ meta }: Artifact, source: string): ImageEncoder {
-  const { encoder, input } = meta as Partial<ImageEncoder>;
-  if (!encoder || !input) throw new InputError(`${source} holds a model without an image encoder; byo pretrain makes image encoders`);
-  return { encoder, input };
-}
-
-/** The tensors `encoder.*` of a model, or of its target network; throws InputError where it has none. */
-export function encoderWeights({ tensors }: Artifact, target: boolean, source: string): Map<string, NdArray> {
-  const prefix = target ? 'target.encoder.' : 'encoder.';
-  const found = [...tensors].filter(([name]) => name.startsWith(prefix));
-  if (found.length === 0) throw new InputError(`${source} has no tensors ${prefix}*${target ? '; it keeps no target network' : ''}`);
-  return new Map(found.map(([name, value]) => [name.replace(/^target\./, ''), value]));
-}
 
 /** Images in [0, 1] averaged down to side x side, [N, C * side * side]. */
 export function pixelFeatures(images: NdArray<Uint8Array>, side: number): NdArray {

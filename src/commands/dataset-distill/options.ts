@@ -7,7 +7,7 @@ import { asInput, readArtifact, type RecipeInput } from '../../core/files/artifa
 import { nameOf } from '../../core/files/streams.js';
 import { train, type EmbedOptions, type ImageEncoder } from '../../core/train/index.js';
 import type { LinearAlgebra } from '../../core/stats/matrix.js';
-import { encoderOf, encoderWeights } from '../embed.js';
+import { encoderOf, encoderWeights } from '../features.js';
 import { encoderSpec, imageOptions, STATISTICS } from '../pretrain/images.js';
 import type { Run } from '../pretrain/method.js';
 import { distilledOf, type Distilled } from './distilled.js';

@@ -8,7 +8,7 @@ import { classCount } from '../../core/stats/labels.js';
 import type { LinearAlgebra } from '../../core/stats/matrix.js';
 import { splitRows } from '../../core/stats/split.js';
 import { train, type ImageEncoder, type LabelledImages, type State } from '../../core/train/index.js';
-import { encoderOf, encoderWeights } from '../embed.js';
+import { encoderOf, encoderWeights } from '../features.js';
 import { randomTeacher, type Options } from './random-teacher.js';
 import type { Row } from './table.js';
 

@@ -6,7 +6,7 @@ import { asInput, readArtifact, writeArtifact } from '../../core/files/artifact.
 import { encodeNpz } from '../../core/files/npy.js';
 import { checkOutput, nameOf, writeOutput } from '../../core/files/streams.js';
 import type { EncoderSpec } from '../../core/nn/index.js';
-import { encoderOf, encoderWeights } from '../embed.js';
+import { encoderOf, encoderWeights } from '../features.js';
 import { onnxEncoder } from './onnx.js';
 
 const options = {

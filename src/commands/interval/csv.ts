@@ -1,5 +1,5 @@
-import { parse } from 'csv-parse/sync';
 import { InputError } from '../../core/errors.js';
+import { parseRecords } from '../../core/files/csv.js';
 import { nameOf, readInput } from '../../core/files/streams.js';
 
 /** A table of text: a header and rows as long as it. */
@@ -15,13 +15,7 @@ export async function readCsv(source: string): Promise<CsvTable> {
 }
 
 export function parseCsv(text: string, source: string): CsvTable {
-  let records: string[][];
-  try {
-    records = parse(text, { skip_empty_lines: true, trim: true, bom: true });
-  } catch (error) {
-    throw new InputError(`${source} is not a table of comma-separated values: ${(error as Error).message}`);
-  }
-  const [header, ...rows] = records;
+  const [header, ...rows] = parseRecords(text, source, { delimiter: ',' }).records;
   if (!header || rows.length === 0) throw new InputError(`${source} has no rows below its header line`);
   return { source, header, rows };
 }

@@ -9,42 +9,45 @@ import { UsageError } from '../../core/errors.js';
 import { writeArtifact, type Recipe } from '../../core/files/artifact.js';
 import { checkOutput } from '../../core/files/streams.js';
 import { runTraining } from '../training.js';
-import { openData, streamOptions, type DataOptions } from './data.js';
-import type { PretrainMethod, Pretraining } from './method.js';
+import { imageReader, streamOptions, type DataOptions } from './data.js';
+import type { DataReader, PretrainMethod, Pretraining } from './method.js';
 
 const shared = {
   ...outputOptions, ...computeOptions, ...seedOption, ...trainingOptions,
   preview: text({ placeholder: 'file', local: true, help: 'write augmented views of the first images as a data set, and do not train' }),
 } as const;
 
-export const pretrain = <T extends OptionTable>(method: PretrainMethod<T>): Command => learningCommand('pretrain', method);
+export const pretrain = <T extends OptionTable, D>(method: PretrainMethod<T, D>): Command => learningCommand('pretrain', method);
+
+/** The method's own reader, or that of images. */
+const readerOf = <T extends OptionTable, D>({ data }: PretrainMethod<T, D>): DataReader<D, Values<T>> =>
+  data ?? imageReader as DataReader<unknown, DataOptions> as DataReader<D, Values<T>>;
 
 /** `byo FAMILY METHOD`: reads a data set or a stream, trains, writes a model. */
-export function learningCommand<T extends OptionTable>(family: 'pretrain' | 'distill', method: PretrainMethod<T>): Command {
+export function learningCommand<T extends OptionTable, D>(family: 'pretrain' | 'distill', method: PretrainMethod<T, D>): Command {
   const { name, summary, description, paper, examples } = method;
   return defineCommand({
     name: `${family} ${name}`, summary, description, paper, examples,
-    arguments: [{ name: 'data', optional: true, variadic: true,
-      help: 'data set of images; with --stream tar shards, shards-{000..123}.tar, or a folder; standard input where left out' }],
+    arguments: [{ name: 'data', optional: true, variadic: true, help: readerOf(method).help }],
     options: { ...method.options, ...shared } as OptionTable,
     presets: method.presets,
     run: (context, sources, values) => run(method, context, sources, values as unknown as Values<T & typeof shared>),
   });
 }
 
-async function run<T extends OptionTable>(
-  method: PretrainMethod<T>, context: Context, sources: readonly string[], given: Values<T & typeof shared>,
+async function run<T extends OptionTable, D>(
+  method: PretrainMethod<T, D>, context: Context, sources: readonly string[], given: Values<T & typeof shared>,
 ): Promise<void> {
   const common = given as unknown as Values<typeof shared>;
   await checkOutput(common.preview ?? common.output, { force: common.force });
-  const data = await openData(sources, context, given as DataOptions, common.seed);
-  const options = applyPreset(method, context, given, () => method.choosePreset(data.shape(given as DataOptions)));
-  const pretraining = method.setup(data.images(options as DataOptions, common.seed), options as Values<T>, common.seed);
+  const data = await readerOf(method).open(sources, context, given as Values<T>, common.seed);
+  const options = applyPreset(method, context, given as Values<T>, () => method.choosePreset(data.shape(given as Values<T>)));
+  const pretraining = method.setup(data.load(options, common.seed), options, common.seed);
 
   const used = Object.keys(context.recorded).filter((key) => (options as DataOptions).stream || !(key in streamOptions));
   const recorded = Object.fromEntries(used.map((key) => [key, options[key as keyof typeof options]]));
   const recipe: Recipe = {
-    command: context.command, options: recorded, seed: common.seed, version: context.version, inputs: [data.input],
+    command: context.command, options: recorded, seed: common.seed, version: context.version, inputs: [...data.inputs],
   };
   if (common.preview !== undefined) return writePreview(context, pretraining, common.preview, common, recipe);
   await runTraining(context, pretraining, common, recipe);
@@ -70,7 +73,7 @@ async function writePreview(
 
 /** Fills in a preset's values wherever the user (or a file, or a variable) gave none. */
 export function applyPreset<T extends OptionTable, V extends Values<T>>(
-  method: Pick<PretrainMethod<T>, 'options' | 'presets'>, { terminal, origins }: Context, values: V, choose: () => string,
+  method: Pick<PretrainMethod<T, never>, 'options' | 'presets'>, { terminal, origins }: Context, values: V, choose: () => string,
 ): V {
   if (!('preset' in method.options)) return values;
   const asked = (values as unknown as { preset: string }).preset;

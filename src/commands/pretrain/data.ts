@@ -1,12 +1,12 @@
-import type { Context } from '../../cli/context.js';
 import { choice, flag, integer, kebab, number, type Values } from '../../cli/options.js';
 import { imageSetOf, withoutTest } from '../../core/data/dataset.js';
-import type { BatchSource, TrainingImages } from '../../core/data/source.js';
+import type { TrainingImages } from '../../core/data/source.js';
 import { imageStream } from '../../core/data/stream.js';
 import { isStreamSource, streamFiles } from '../../core/data/stream-files.js';
 import { UsageError } from '../../core/errors.js';
-import { asInput, readArtifact, type RecipeInput } from '../../core/files/artifact.js';
+import { asInput, readArtifact } from '../../core/files/artifact.js';
 import { nameOf } from '../../core/files/streams.js';
+import type { DataReader, TrainingData } from './method.js';
 
 /** Options of methods that can learn from a stream of images. */
 export const streamOptions = {
@@ -22,39 +22,37 @@ type StreamOptions = Values<typeof streamOptions>;
 /** What the shared machinery asks of a method's options; a method without streams has none of these. */
 export type DataOptions = Partial<StreamOptions> & { readonly size?: number; readonly batch?: number };
 
-/** What a run learns from, before all of its options are known. */
-export interface TrainingData {
-  readonly input: RecipeInput;
-  /** Of one image; throws UsageError for a stream where no option says. */
-  shape(options: DataOptions): BatchSource['shape'];
-  images(options: DataOptions, seed: number): TrainingImages;
-}
-
-/** Reads the data set, or finds the files of a stream; throws UsageError where --stream is missing. */
-export async function openData(
-  sources: readonly string[], { origins }: Context, given: DataOptions, seed: number,
-): Promise<TrainingData> {
-  if (given.stream) return openStream(sources, seed);
-  const [source = '-', another] = sources;
-  if (another !== undefined) throw new UsageError(`one data set is learnt from, but ${sources.length} files were given; --stream reads images from files`);
-  if (given.stream === false) {
-    const stray = Object.keys(streamOptions).find((key) => origins[key] === 'command line' && key !== 'stream');
-    if (stray !== undefined) throw new UsageError(`--${kebab(stray)} is for streams; give --stream with it`);
-    if (await isStreamSource(source)) {
-      throw new UsageError(`${source} is no data set; give --stream to learn from its images as they are, or make a data set with byo convert`);
+/** The reader of methods that learn from images: a data set, or with --stream the files of a stream. */
+export const imageReader: DataReader<TrainingImages, DataOptions> = {
+  help: 'data set of images; with --stream tar shards, shards-{000..123}.tar, or a folder; standard input where left out',
+  async open(sources, { origins }, given, seed) {
+    if (given.stream) return openStream(sources, seed);
+    const source = onlySource(sources, '; --stream reads images from files');
+    if (given.stream === false) {
+      const stray = Object.keys(streamOptions).find((key) => origins[key] === 'command line' && key !== 'stream');
+      if (stray !== undefined) throw new UsageError(`--${kebab(stray)} is for streams; give --stream with it`);
+      if (await isStreamSource(source)) {
+        throw new UsageError(`${source} is no data set; give --stream to learn from its images as they are, or make a data set with byo convert`);
+      }
     }
-  }
-  return readSet(source);
+    return readSet(source);
+  },
+};
+
+/** The one file that a method reads, standard input where none is named; throws UsageError where there are more. */
+export function onlySource([source = '-', ...others]: readonly string[], hint = ''): string {
+  if (others.length === 0) return source;
+  throw new UsageError(`one data set is learnt from, but ${others.length + 1} files were given${hint}`);
 }
 
-async function readSet(source: string): Promise<TrainingData> {
+async function readSet(source: string): Promise<TrainingData<TrainingImages, DataOptions>> {
   const data = await readArtifact(source, { kind: 'dataset' });
   const set = withoutTest(imageSetOf(data, nameOf(source)));
   const [, ...shape] = set.images.shape as [number, number, number, number];
-  return { input: asInput('data', data, source), shape: () => shape, images: () => set };
+  return { inputs: [asInput('data', data, source)], shape: () => shape, load: () => set };
 }
 
-async function openStream(sources: readonly string[], seed: number): Promise<TrainingData> {
+async function openStream(sources: readonly string[], seed: number): Promise<TrainingData<TrainingImages, DataOptions>> {
   const files = await streamFiles(sources, seed);
   const sideOf = ({ imageSize, size }: DataOptions): number => {
     const side = imageSize ?? size;
@@ -62,9 +60,9 @@ async function openStream(sources: readonly string[], seed: number): Promise<Tra
     return side;
   };
   return {
-    input: files.recipe,
+    inputs: [files.recipe],
     shape: (o) => [3, sideOf(o), sideOf(o)],
-    images: (options, seed) => {
+    load: (options, seed) => {
       const { fit, shuffleBuffer: buffer, onBad, maxBadRate, batch } = options as Required<DataOptions>;
       return imageStream(files, { size: sideOf(options), fit, batch, buffer, onBad, maxBadRate, seed });
     },

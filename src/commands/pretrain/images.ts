@@ -4,7 +4,7 @@ import {
   augment, declarePlan, IMAGENET_STATISTICS, normalize, planInputs, planView, type ViewAugmentation,
 } from '../../core/data/augment/index.js';
 import { augmentedImages } from '../../core/data/augment/preview.js';
-import { batchesOf, isStream, type BatchSource, type TrainingImages } from '../../core/data/source.js';
+import { batchesOf, isStream, type TrainingImages } from '../../core/data/source.js';
 import { UsageError } from '../../core/errors.js';
 import { correct, input, type Operand, type Tensor } from '../../core/graph/index.js';
 import { crossEntropy } from '../../core/losses/index.js';
@@ -51,8 +51,8 @@ export const imageOptions = {
 export type ImageOptions = Omit<Values<typeof imageOptions>, 'preset' | 'headNorm'>;
 
 /** The preset for images of a size. */
-export function presetBySize([, height, width]: BatchSource['shape']): '32' | '96' | 'imagenet' {
-  const side = Math.min(height, width);
+export function presetBySize([, height, width]: readonly number[]): '32' | '96' | 'imagenet' {
+  const side = Math.min(height!, width!);
   return side <= 48 ? '32' : side <= 128 ? '96' : 'imagenet';
 }
 

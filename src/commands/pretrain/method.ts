@@ -1,8 +1,9 @@
+import type { Context } from '../../cli/context.js';
 import type { OptionTable, Values } from '../../cli/options.js';
 import type { NdArray } from '../../core/array.js';
-import type { BatchSource, ImageStream, TrainingImages } from '../../core/data/source.js';
+import type { ImageStream, TrainingImages } from '../../core/data/source.js';
 import type { CompileOptions } from '../../core/engine/index.js';
-import type { Artifact } from '../../core/files/artifact.js';
+import type { Artifact, RecipeInput } from '../../core/files/artifact.js';
 import type { Job, State } from '../../core/train/index.js';
 
 export type Result = Pick<Artifact, 'meta' | 'tensors'> & Partial<Pick<Artifact, 'kind'>>;
@@ -30,11 +31,29 @@ export interface Pretraining extends Run {
   preview?(compute: CompileOptions): Promise<NdArray<Uint8Array>[]>;
 }
 
+/** What a run learns from, before all of its options are known. */
+export interface TrainingData<D, O> {
+  /** How it enters the recipe. */
+  readonly inputs: readonly RecipeInput[];
+  /** Of one example, which a preset is chosen by. */
+  shape(options: O): readonly number[];
+  /** The data themselves, once a preset has filled in the options. */
+  load(options: O, seed: number): D;
+}
+
+/** How a method reads what it learns from: D, with option values O. */
+export interface DataReader<D, O> {
+  /** What the help says of the argument. */
+  readonly help: string;
+  /** Reads the files that the arguments name, or finds them; throws UsageError and InputError. */
+  open(sources: readonly string[], context: Context, given: O, seed: number): Promise<TrainingData<D, O>>;
+}
+
 /**
- * A pretraining method: its options, and how it sets up a run on images. Nothing about files, progress or devices; those are
- * the command's.
+ * A pretraining method: its options, and how it sets up a run on its data, which are images where it brings no reader of its own.
+ * Nothing about files, progress or devices; those are the command's.
  */
-export interface PretrainMethod<T extends OptionTable> {
+export interface PretrainMethod<T extends OptionTable, D = TrainingImages> {
   readonly name: string;
   readonly summary: string;
   readonly description: string;
@@ -43,7 +62,9 @@ export interface PretrainMethod<T extends OptionTable> {
   readonly options: T;
   /** Sets of option values by name; what the user gives goes before a preset, a preset before the defaults. */
   readonly presets: Readonly<Record<string, Partial<Values<T>>>>;
-  /** The preset for a data set where the user names none. */
-  choosePreset(shape: BatchSource['shape']): string;
-  setup(images: TrainingImages, options: Values<T>, seed: number): Pretraining;
+  /** Reads the method's data; images, or a stream of them, where left out. */
+  readonly data?: DataReader<D, Values<T>>;
+  /** The preset where the user names none, from the shape of one example. */
+  choosePreset(shape: readonly number[]): string;
+  setup(data: D, options: Values<T>, seed: number): Pretraining;
 }

@@ -41,6 +41,7 @@ export interface Classifier {
 }
 
 interface ClassifierOptions extends SplitOptions, IntervalOptions, ReportOptions {
+  readonly labels: string;
   readonly interval: IntervalOptions['interval'];
   readonly group: string | undefined;
   readonly calibration: boolean;
@@ -56,7 +57,7 @@ export async function runClassifier(
 ): Promise<void> {
   if (o.predictions !== undefined) await checkOutput(o.predictions, { force: true });
   const table = await readProbeTable(source, o);
-  const { labels, classes } = labelsOf(table);
+  const { labels, classes } = labelsOf(table, o.labels);
   const parts = divide(table, o, labels);
   const [train, validation, fit, test] = [parts.train, parts.validation, parts.fit, parts.test]
     .map((rows) => labelledRows(table.x, labels, rows)) as [Labelled, Labelled, Labelled, Labelled];

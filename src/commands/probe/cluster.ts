@@ -4,7 +4,7 @@ import { choice, integer, number } from '../../cli/options.js';
 import { clusterScores, silhouette } from '../../core/stats/clustering.js';
 import { kMeans } from '../../core/stats/kmeans.js';
 import { normalizeRows } from '../../core/stats/matrix.js';
-import { featureOptions, withAlgebra } from './common.js';
+import { featureOptions, labelsOption, withAlgebra } from './common.js';
 import { labelsOf, readTable } from './data.js';
 import { printReports, scoreInterval } from './report.js';
 
@@ -16,7 +16,7 @@ const options = {
   resamples: integer({ default: 200, min: 1, help: 'bootstrap resamples B' }),
   level: number({ default: 0.95, min: 0.5, max: 0.9999, help: 'level of the confidence interval' }),
   min: number({ local: true, help: 'exit with status 1 where NMI is below this' }),
-  ...featureOptions, ...jsonOption,
+  ...labelsOption, ...featureOptions, ...jsonOption,
 } as const;
 
 export const cluster = defineCommand({
@@ -32,7 +32,7 @@ export const cluster = defineCommand({
   options,
   run: async (context, [source = '-'], o) => withAlgebra(o, async (algebra) => {
     const table = await readTable(source, o);
-    const { labels, classes } = labelsOf(table);
+    const { labels, classes } = labelsOf(table, o.labels);
     const x = o.scale === 'unit' ? normalizeRows(table.x) : table.x;
     const { assignments, inertia } = kMeans(x, o.k ?? classes.length, { seed: o.seed, starts: o.starts, algebra });
     const scores = clusterScores(labels, assignments);

@@ -10,6 +10,11 @@ export const featureOptions = {
   ...computeOptions, ...seedOption,
 } as const;
 
+/** What is to be told apart. */
+export const labelsOption = {
+  labels: text({ placeholder: 'tensor', default: 'labels', help: 'labels to tell apart: a tensor of one whole number for each example' }),
+} as const;
+
 /** How the rows are divided. */
 export const splitOptions = {
   test: text({ placeholder: 'file', local: true, help: 'features to test on; the test part of the data where left out' }),
@@ -40,7 +45,7 @@ export const scoreIntervalOptions = {
 
 /** Options of every probe that classifies. */
 export const classifierOptions = {
-  ...featureOptions, ...splitOptions, ...accuracyIntervalOptions,
+  ...labelsOption, ...featureOptions, ...splitOptions, ...accuracyIntervalOptions,
   group: text({ placeholder: 'tensor', help: 'accuracy of each group that this tensor names, and of the worst' }),
   calibration: flag({ local: true, help: 'calibration of the probabilities: ECE, Brier score, reliability by bins' }),
   predictions: text({ placeholder: 'file', local: true, help: 'write scores, predictions and hits of the test rows' }),

@@ -1,5 +1,5 @@
 import { toFloat32, type NdArray } from '../../core/array.js';
-import { imageSetOf } from '../../core/data/dataset.js';
+import { columnsOf } from '../../core/data/dataset.js';
 import { SPLIT } from '../../core/data/images.js';
 import { parseDevice } from '../../core/engine/index.js';
 import { InputError, UsageError } from '../../core/errors.js';
@@ -8,8 +8,7 @@ import { nameOf } from '../../core/files/streams.js';
 import { classCount, countLabels } from '../../core/stats/labels.js';
 import { matrix, takeRows, type Matrix } from '../../core/stats/matrix.js';
 import { splitRows } from '../../core/stats/split.js';
-import { embedImages } from '../../core/train/index.js';
-import { encoderOf } from '../embed.js';
+import { modelFeatures } from '../features.js';
 
 /** Features of examples and whatever else a file says about them, row by row. */
 export interface Table {
@@ -19,6 +18,8 @@ export interface Table {
   /** The same, for recipes. */
   readonly inputs: readonly RecipeInput[];
   readonly classes?: readonly string[];
+  /** Names of the values of further labels, by the names of their tensors. */
+  readonly columnNames: Readonly<Record<string, readonly string[]>>;
   /** SPLIT of each row, where the file marks any. */
   readonly split?: ArrayLike<number>;
   /** Another tensor of one entry (or one row of entries) per example; undefined where there is none. */
@@ -46,8 +47,7 @@ export async function readTable(source: string, o: ReadOptions, role = 'data'): 
   if (o.model === '-' && source === '-') throw new UsageError('model and data cannot both be standard input; name a file for one of them');
   const model = await readArtifact(o.model, { kind: 'model' });
   const data = await readArtifact(source, { kind: 'dataset' });
-  const weights = new Map([...model.tensors].filter(([tensor]) => tensor.startsWith('encoder.')));
-  const features = await embedImages(encoderOf(model, nameOf(o.model)), weights, imageSetOf(data, name).images,
+  const features = await modelFeatures({ artifact: model, name: nameOf(o.model) }, { artifact: data, name },
     { device: parseDevice(o.device), threads: o.threads });
   const inputs = [asInput('model', model, o.model), asInput(role, data, source)];
   return tableOf({ ...data, tensors: new Map([...data.tensors, ['features', features]]) }, name, inputs);
@@ -64,7 +64,7 @@ export function tableOf({ tensors, meta }: Artifact, source: string, inputs: rea
   requireFinite(x, `${source}: feature`);
   const perRow = [...tensors].filter(([, { shape }]) => shape.length <= 2 && shape[0] === rows).map(([name]) => name);
   return {
-    x, source, inputs, columns: perRow,
+    x, source, inputs, columns: perRow, columnNames: columnsOf(meta),
     ...(Array.isArray(meta.classes) && { classes: meta.classes.map(String) }),
     ...(perRow.includes('split') && { split: tensors.get('split')!.data as Uint8Array }),
     column: (name) => {
@@ -212,8 +212,8 @@ export function labelsOf(table: Table, name = 'labels'): Labels {
   if (countLabels(labels, count).filter((n) => n > 0).length < 2) {
     throw new InputError(`${table.source} has one class only; a classification probe needs two or more`);
   }
-  const named = table.classes && table.classes.length >= count && name === 'labels' ? table.classes : undefined;
-  return { labels, classes: named ?? Array.from({ length: count }, (_, i) => String(i)) };
+  const names = name === 'labels' ? table.classes : table.columnNames[name];
+  return { labels, classes: names && names.length >= count ? names : Array.from({ length: count }, (_, i) => String(i)) };
 }
 
 /** Numbers to predict [N, T]; throws InputError where one is not finite or all of a column are equal. */

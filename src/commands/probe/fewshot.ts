@@ -10,7 +10,7 @@ import { fitLogistic, predict } from '../../core/stats/logistic.js';
 import { normalizeRows, zeros, type LinearAlgebra, type Matrix } from '../../core/stats/matrix.js';
 import { accuracy } from '../../core/stats/metrics.js';
 import { fewShot, rowsByValue, stratifiedSubset } from '../../core/stats/split.js';
-import { featureOptions, splitOptions, standardizeAll, withAlgebra } from './common.js';
+import { featureOptions, labelsOption, splitOptions, standardizeAll, withAlgebra } from './common.js';
 import { divide, labelledRows, labelsOf, readProbeTable, type Labelled } from './data.js';
 import { fineTune, finetuneOptions, readTunable, type Tuned } from './finetune.js';
 import { printReports, type Report } from './report.js';
@@ -26,7 +26,7 @@ const options = {
   c: number({ default: 1, positive: true, help: 'inverse penalty C of logistic regression' }),
   level: number({ default: 0.95, min: 0.5, max: 0.9999, help: 'level of the confidence interval' }),
   min: number({ local: true, help: 'exit with status 1 where an accuracy is below this' }),
-  ...finetuneOptions, ...featureOptions, ...splitOptions, ...jsonOption,
+  ...finetuneOptions, ...labelsOption, ...featureOptions, ...splitOptions, ...jsonOption,
 } as const;
 
 /** One draw: what to train on and what to test on. */
@@ -56,7 +56,7 @@ export const fewshot = defineCommand({
     if (o.untrained && !o.finetune) throw new UsageError('--untrained is for --finetune; byo embed --untrained makes features of random weights');
     const tunable = o.finetune ? await readTunable(source, o) : undefined;
     const table = tunable?.table ?? await readProbeTable(source, o);
-    const { labels, classes } = labelsOf(table);
+    const { labels, classes } = labelsOf(table, o.labels);
     const parts = divide(table, o, labels);
     const pool = labelledRows(table.x, labels, tunable ? parts.train : parts.fit);
     const validation = labelledRows(table.x, labels, parts.validation);

@@ -13,7 +13,7 @@ import { predict } from '../../core/stats/logistic.js';
 import type { LinearAlgebra } from '../../core/stats/matrix.js';
 import { accuracy } from '../../core/stats/metrics.js';
 import { classScores, supervisedJob, train, type ImageEncoder, type State } from '../../core/train/index.js';
-import { encoderOf, encoderWeights } from '../embed.js';
+import { encoderOf, encoderWeights } from '../features.js';
 import { tableOf, type Labelled, type Table } from './data.js';
 
 /** Options of fine-tuning, where the encoder is trained together with a classifier. */

@@ -2,7 +2,7 @@ import { jsonOption } from '../../cli/common.js';
 import { defineCommand } from '../../cli/command.js';
 import { choice, number, numbers, integer } from '../../cli/options.js';
 import { retrievalScores } from '../../core/stats/retrieval.js';
-import { featureOptions, splitOptions, withAlgebra } from './common.js';
+import { featureOptions, labelsOption, splitOptions, withAlgebra } from './common.js';
 import { divide, labelledRows, labelsOf, readProbeTable } from './data.js';
 import { meanOf, printReports, scoreInterval } from './report.js';
 
@@ -14,7 +14,7 @@ const options = {
   resamples: integer({ default: 1000, min: 1, help: 'bootstrap resamples B' }),
   level: number({ default: 0.95, min: 0.5, max: 0.9999, help: 'level of the confidence interval' }),
   min: number({ local: true, help: 'exit with status 1 where mAP is below this' }),
-  ...featureOptions, ...splitOptions, ...jsonOption,
+  ...labelsOption, ...featureOptions, ...splitOptions, ...jsonOption,
 } as const;
 
 export const retrieval = defineCommand({
@@ -30,7 +30,7 @@ export const retrieval = defineCommand({
   options,
   run: async (context, [source = '-'], o) => withAlgebra(o, async (algebra) => {
     const table = await readProbeTable(source, o);
-    const { labels } = labelsOf(table);
+    const { labels } = labelsOf(table, o.labels);
     const parts = divide(table, o, labels);
     const self = o.gallery === 'self' || (o.gallery === 'auto' && !table.split);
     const [queries, gallery] = self

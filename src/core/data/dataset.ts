@@ -1,6 +1,7 @@
 import { ndarray, rowsAt, type NdArray } from '../array.js';
 import { InputError } from '../errors.js';
 import type { Artifact } from '../files/artifact.js';
+import { isPlainObject } from '../files/json.js';
 import { captionsOf, encodeCaptions } from './captions.js';
 import { imagesAt, SPLIT, type ImageSet } from './images.js';
 import { parseQuestions, type Votes } from './questions.js';
@@ -67,6 +68,23 @@ export function vector({ tensors }: Artifact, name: string, count: number, sourc
   }
   return found;
 }
+
+/**
+ * What a data set says of each example besides the example itself, which features of it keep: `labels` with `meta.classes`,
+ * `split`, and further labels such as `speaker`, which `meta.columns` lists with the names of their values.
+ */
+export function perExample({ tensors, meta }: Artifact): Pick<Artifact, 'tensors' | 'meta'> {
+  const { classes, columns } = meta;
+  const names = ['labels', 'split', ...Object.keys(columnsOf(meta))];
+  return {
+    tensors: new Map(names.flatMap((name) => (tensors.has(name) ? [[name, tensors.get(name)!]] : []))),
+    meta: { ...(classes !== undefined && { classes }), ...(columns !== undefined && { columns }) },
+  };
+}
+
+/** Names of the values of further labels, by the names of their tensors. */
+export const columnsOf = ({ columns }: Artifact['meta']): Readonly<Record<string, readonly string[]>> =>
+  (isPlainObject(columns) ? columns as Record<string, readonly string[]> : {});
 
 /** The part of a set that methods may learn from: everything that is not marked as test. */
 export function withoutTest(set: ImageSet): ImageSet {

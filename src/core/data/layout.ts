@@ -5,7 +5,8 @@ const IMAGE_EXTENSIONS = new Set([
   'jpg', 'jpeg', 'jpe', 'png', 'webp', 'gif', 'tif', 'tiff', 'bmp', 'avif', 'ppm', 'pgm', 'pnm',
 ]);
 
-const SPLIT_NAMES: Readonly<Record<string, number>> = {
+/** Parts of a data set by the names that people give them, in lower case. */
+export const SPLIT_NAMES: Readonly<Record<string, number>> = {
   train: SPLIT.train, val: SPLIT.validation, valid: SPLIT.validation, validation: SPLIT.validation, test: SPLIT.test,
 };
 

@@ -1,0 +1,73 @@
+import type { NdArray } from '../core/array.js';
+import { imageSetOf } from '../core/data/dataset.js';
+import { InputError } from '../core/errors.js';
+import type { Artifact } from '../core/files/artifact.js';
+import { embedImages, untrainedWeights, type EmbedOptions, type ImageEncoder } from '../core/train/index.js';
+
+export interface FeatureOptions extends EmbedOptions {
+  /** Random weights from this seed instead of the model's. */
+  readonly untrained?: number;
+  /** The target network's weights instead of the online ones. */
+  readonly target?: boolean;
+}
+
+/** A file with what messages call it. */
+export interface Named {
+  readonly artifact: Artifact;
+  readonly name: string;
+}
+
+/** Encoders of one kind of data. */
+interface Modality {
+  /** What a data set holds, in the plural. */
+  readonly examples: string;
+  /** How many of them; throws InputError where the data set holds something else. */
+  count(data: Named): number;
+  /** Features [N, D] of all of them. */
+  features(model: Named, data: Named, options: FeatureOptions): Promise<NdArray<Float32Array>>;
+}
+
+/** By the `modality` of a model's input, which is left out for images. */
+const MODALITIES = {
+  image: {
+    examples: 'images',
+    count: ({ artifact, name }) => imageSetOf(artifact, name).images.shape[0]!,
+    features: async (model, data, { untrained, target = false, ...options }) => {
+      const { images } = imageSetOf(data.artifact, data.name);
+      const encoder = encoderOf(model.artifact, model.name);
+      const weights = untrained !== undefined
+        ? await untrainedWeights(encoder, images, untrained, options)
+        : encoderWeights(model.artifact, target, model.name);
+      return embedImages(encoder, weights, images, options);
+    },
+  },
+} satisfies Record<string, Modality>;
+
+/** What makes features with a model, by what it takes; throws InputError where it is no encoder. */
+export function modalityOf({ artifact, name }: Named): Modality {
+  const { input } = artifact.meta as { readonly input?: { readonly modality?: string } };
+  const modality = input?.modality ?? 'image';
+  if (Object.hasOwn(MODALITIES, modality)) return MODALITIES[modality as keyof typeof MODALITIES];
+  throw new InputError(`${name} holds a model of ${modality} data, of which byo makes no features`);
+}
+
+/** Features float32 [N, D] of every example of a data set, in evaluation mode. Throws InputError where the two do not fit. */
+export const modelFeatures = (model: Named, data: Named, options: FeatureOptions = {}): Promise<NdArray<Float32Array>> =>
+  modalityOf(model).features(model, data, options);
+
+/** The image encoder that a model file describes; throws InputError where it describes none. */
+export function encoderOf({ meta }: Artifact, source: string): ImageEncoder {
+  const { encoder, input } = meta as Partial<ImageEncoder>;
+  if (!encoder || !input || 'modality' in input) {
+    throw new InputError(`${source} holds a model without an image encoder; byo pretrain byol and its like make image encoders`);
+  }
+  return { encoder, input };
+}
+
+/** The tensors `encoder.*` of a model, or of its target network; throws InputError where it has none. */
+export function encoderWeights({ tensors }: Artifact, target: boolean, source: string): Map<string, NdArray> {
+  const prefix = target ? 'target.encoder.' : 'encoder.';
+  const found = [...tensors].filter(([name]) => name.startsWith(prefix));
+  if (found.length === 0) throw new InputError(`${source} has no tensors ${prefix}*${target ? '; it keeps no target network' : ''}`);
+  return new Map(found.map(([name, value]) => [name.replace(/^target\./, ''), value]));
+}
