@@ -152,7 +152,7 @@ async function pretrained(
 ): Promise<State> {
   const settings = { encoder, lr: o.pretrainLr, momentum: 0.9, weightDecay: 1e-3, steps: o.pretrainSteps, epochs: 0 };
   const job = regression(set, { ...settings, batch: Math.min(o.pretrainBatch, set.images.shape[0]!) }, seed);
-  const { state } = await train(job, { ...compute, seed, onStep });
+  const { state } = await train({ ...job, remedy: 'try a smaller --pretrain-lr' }, { ...compute, seed, onStep });
   return new Map([...state].filter(([name]) => name.startsWith('encoder.')));
 }
 
@@ -173,7 +173,7 @@ async function transfer(
     const { predicted } = await fineTune({ encoder, weights: weights ?? new Map(), images, table },
       { support: part(chosen), validation: part(parts.validation), test },
       {
-        lrs: o.tuneLrs, steps: o.tuneSteps, batch: o.tuneBatch, flips: 'horizontal', untrained: !weights, classes: classes.length, seed,
+        lrs: o.tuneLrs, ratesOption: '--tune-lrs', steps: o.tuneSteps, batch: o.tuneBatch, flips: 'horizontal', untrained: !weights, classes: classes.length, seed,
       }, compute);
     return accuracy(test.labels, predicted);
   }

@@ -73,7 +73,7 @@ export async function krrSt(
 
   const cached = source.targets;
   return {
-    program: outer, steps: o.steps, stepsPerEpoch: batches.stepsPerEpoch, examplesPerStep: o.batch,
+    program: outer, remedy: 'try a smaller --lr or --pool-lr', steps: o.steps, stepsPerEpoch: batches.stepsPerEpoch, examplesPerStep: o.batch,
     compile: (options) => {
       const pool = new Pool({ outer, inner }, o, seed, options);
       if (teacher) pool.setFixed(new Map([...teacher.weights].map(([name, value]) => [`target.${name}`, value])));

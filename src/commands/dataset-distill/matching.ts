@@ -65,7 +65,7 @@ export function matching(source: Source, o: MatchingOptions, seed: number, compu
   const kept = [...program.variables.keys()].filter((name) => !name.startsWith('model.'));
 
   return {
-    program, steps: o.steps, examplesPerStep: present.length * perClass,
+    program, remedy: 'try a smaller --dm-lr', steps: o.steps, examplesPerStep: present.length * perClass,
     compile: (options) => {
       const executable = compile(program, options);
       const run = executable.run.bind(executable);

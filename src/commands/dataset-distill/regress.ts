@@ -49,7 +49,7 @@ export function regression(set: Distilled, o: RegressionOptions, seed: number): 
   });
   const { stepsPerEpoch } = batches;
   return {
-    program, stepsPerEpoch, steps: o.steps ?? Math.max(1, Math.round(o.epochs * stepsPerEpoch)),
+    program, remedy: 'try a smaller --lr', stepsPerEpoch, steps: o.steps ?? Math.max(1, Math.round(o.epochs * stepsPerEpoch)),
     feeds: (step) => {
       const chosen = batches.indices(step);
       return { images: gatherImages(set.images, chosen), targets: rowsAt(set.targets, chosen), lr: float32([], [o.lr]) };

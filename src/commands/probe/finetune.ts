@@ -28,7 +28,10 @@ export const finetuneOptions = {
 type Options = Values<typeof finetuneOptions>;
 
 /** What fine-tuning needs of them. */
-export type TuneSettings = Pick<Options, 'untrained' | 'lrs' | 'steps' | 'batch' | 'flips'>;
+export type TuneSettings = Pick<Options, 'untrained' | 'lrs' | 'steps' | 'batch' | 'flips'> & {
+  /** The option that gives `lrs`, for messages; --lrs where left out. */
+  readonly ratesOption?: string;
+};
 
 /** A model, and the images that it is fine-tuned and tested on. */
 export interface Tunable {
@@ -107,7 +110,8 @@ async function tune(
     optimize: (scope, updates, rate) => adam(scope, updates, { lr: rate }),
   });
   const start = new Map([...initialState(job.program, seed), ...(o.untrained ? [] : weights)]);
-  const { state } = await train(job, { seed, ...compute, resume: { state: start, step: 0 } });
+  const remedy = `try smaller ${o.ratesOption ?? '--lrs'}`;
+  const { state } = await train({ ...job, remedy }, { seed, ...compute, resume: { state: start, step: 0 } });
   return state;
 }
 

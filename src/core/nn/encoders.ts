@@ -1,3 +1,4 @@
+import { InputError } from '../errors.js';
 import type { Tensor } from '../graph/index.js';
 import { alexnet } from './alexnet.js';
 import { convnet } from './convnet.js';
@@ -36,8 +37,29 @@ export interface EncoderSpec {
   readonly remat?: boolean;
 }
 
-/** Images [N, C, H, W] -> features [N, D]: pooled, but for a distillnet and an alexnet, whose maps are flattened. */
+/** How often an encoder halves the sides of its maps by windows that all have to fit. */
+const HALVINGS: Partial<Record<EncoderName, number>> = {
+  convnet3: 3, convnet4: 4, alexnet: 3, distillnet2: 2, distillnet3: 3, distillnet4: 4, distillnet5: 5,
+};
+
+/** Throws InputError where the windows of an encoder do not fit images of height x width. */
+function requireSides({ name }: EncoderSpec, height: number, width: number): void {
+  const least = 2 ** (HALVINGS[name] ?? 0);
+  const tiled = name.startsWith('distillnet');
+  if (Math.min(height, width) >= least && !(tiled && (height % least || width % least))) return;
+  const smaller = ENCODERS.filter((other) => name.startsWith(other.slice(0, -1)) && (HALVINGS[other] ?? 0) < HALVINGS[name]!);
+  const others = [...smaller, 'vgg11'].join(', ');
+  const size = Math.max(least, least * Math.round(Math.min(height, width) / least));
+  throw new InputError(`${name} takes images with sides of ${tiled ? 'a multiple of' : 'at least'} ${least} pixels, but these are `
+    + `${height}x${width}; take another encoder (${others} or a resnet), or make images of a size that fits: byo convert --size ${size}`);
+}
+
+/**
+ * Images [N, C, H, W] -> features [N, D]: pooled, but for a distillnet and an alexnet, whose maps are flattened. Throws
+ * InputError where images are too small for the encoder.
+ */
 export function encode(spec: EncoderSpec, scope: Scope, images: Tensor): Tensor {
+  requireSides(spec, ...(images.shape.slice(2) as [number, number]));
   switch (spec.name) {
     case 'resnet10': return resnet(scope, images, { ...spec, depth: 10 });
     case 'resnet18': return resnet(scope, images, { ...spec, depth: 18 });
