@@ -2,7 +2,7 @@ import { defineCommand } from '../cli/command.js';
 import { computeOptions, outputOptions, seedOption } from '../cli/common.js';
 import { flag, integer, text } from '../cli/options.js';
 import { ndarray, type NdArray } from '../core/array.js';
-import { imageSetOf } from '../core/data/dataset.js';
+import { areReal, EXAMPLE_KINDS, exampleSetOf } from '../core/data/examples.js';
 import { parseDevice } from '../core/engine/index.js';
 import { InputError, UsageError } from '../core/errors.js';
 import { asInput, readArtifact, writeArtifact, type Artifact } from '../core/files/artifact.js';
@@ -40,28 +40,28 @@ export const embed = defineCommand({
     await checkOutput(o.output, { force: o.force });
 
     const model = o.pixels !== undefined ? undefined : await readArtifact(modelSource!, { kind: 'model' });
-    const data = await readArtifact(source, { kind: 'dataset' });
-    const set = imageSetOf(data, nameOf(source));
-    const count = set.images.shape[0]!;
+    const data = await readArtifact(source, { kind: EXAMPLE_KINDS });
+    const { examples, classes } = exampleSetOf(data, nameOf(source));
+    const count = examples.shape[0]!;
     const progress = await context.terminal.progress('embed', count, 'images');
     const compute = {
       batch: o.batch, device: parseDevice(o.device), threads: o.threads, onProgress: (n: number) => progress.update(n),
     };
     let features: NdArray;
     if (!model) {
-      features = pixelFeatures(set.images, o.pixels!);
+      if (areReal(examples)) throw new UsageError(`--pixels averages images, but ${nameOf(source)} holds real numbers, which are features as they are`);
+      features = pixelFeatures(examples as NdArray<Uint8Array>, o.pixels!);
     } else {
       const encoder = encoderOf(model, nameOf(modelSource!));
       const weights = o.untrained
-        ? await untrainedWeights(encoder, set.images, o.seed, compute)
+        ? await untrainedWeights(encoder, examples, o.seed, compute)
         : encoderWeights(model, o.target, nameOf(modelSource!));
-      features = await embedImages(encoder, weights, set.images, compute);
+      features = await embedImages(encoder, weights, examples, compute);
     }
     progress.stop();
 
     const tensors = new Map([['features', features]]);
     for (const name of ['labels', 'split']) if (data.tensors.has(name)) tensors.set(name, data.tensors.get(name)!);
-    const { classes } = set;
     await writeArtifact(o.output, {
       kind: 'embeddings', schema: 1, tensors, meta: { ...(classes && { classes }) },
       recipe: {

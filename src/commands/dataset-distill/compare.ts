@@ -3,6 +3,7 @@ import { defineCommand } from '../../cli/command.js';
 import { computeOptions, jsonOption, seedOption } from '../../cli/common.js';
 import { integer, number, numbers, texts, type Values } from '../../cli/options.js';
 import { table as formatTable } from '../../cli/terminal.js';
+import { EXAMPLE_KINDS } from '../../core/data/examples.js';
 import { parseDevice } from '../../core/engine/index.js';
 import { UsageError } from '../../core/errors.js';
 import { asInput, readArtifact } from '../../core/files/artifact.js';
@@ -73,7 +74,7 @@ export const compare = defineCommand({
     const evaluations = given.evaluate.map((name) => checked(name, EVALUATIONS, '--evaluate'));
     const { source, classes } = await readSource(path, given);
     const table = { options, presets: distillPresets as Readonly<Record<string, Partial<Options>>> };
-    const o = applyPreset(table, context, given, () => distillPreset(source.set.images.shape.slice(1)));
+    const o = applyPreset(table, context, given, () => distillPreset(source.set.examples));
     const settings = settled(o, source, classes);
     const encoders = (o.encoders ?? [`${o.encoder}:${o.width}`]).map((name) => encoderNamed(name, o));
     const destinations = await Promise.all((o.on ?? [path]).map(readDestination));
@@ -142,7 +143,7 @@ function encoderNamed(word: string, o: Options): EncoderSpec {
 }
 
 async function readDestination(path: string): Promise<Destination> {
-  const data = await readArtifact(path, { kind: 'dataset' });
+  const data = await readArtifact(path, { kind: EXAMPLE_KINDS });
   return { ...numberedImages(data, nameOf(path), [asInput('data', data, path)]), name: basename(nameOf(path)) };
 }
 

@@ -1,5 +1,5 @@
 import { toFloat32, type NdArray } from '../../core/array.js';
-import { imageSetOf } from '../../core/data/dataset.js';
+import { EXAMPLE_KINDS, exampleSetOf } from '../../core/data/examples.js';
 import { SPLIT } from '../../core/data/images.js';
 import { parseDevice } from '../../core/engine/index.js';
 import { InputError, UsageError } from '../../core/errors.js';
@@ -45,9 +45,9 @@ export async function readTable(source: string, o: ReadOptions, role = 'data'): 
   }
   if (o.model === '-' && source === '-') throw new UsageError('model and data cannot both be standard input; name a file for one of them');
   const model = await readArtifact(o.model, { kind: 'model' });
-  const data = await readArtifact(source, { kind: 'dataset' });
+  const data = await readArtifact(source, { kind: EXAMPLE_KINDS });
   const weights = new Map([...model.tensors].filter(([tensor]) => tensor.startsWith('encoder.')));
-  const features = await embedImages(encoderOf(model, nameOf(o.model)), weights, imageSetOf(data, name).images,
+  const features = await embedImages(encoderOf(model, nameOf(o.model)), weights, exampleSetOf(data, name).examples,
     { device: parseDevice(o.device), threads: o.threads });
   const inputs = [asInput('model', model, o.model), asInput(role, data, source)];
   return tableOf({ ...data, tensors: new Map([...data.tensors, ['features', features]]) }, name, inputs);
