@@ -9,7 +9,7 @@ export interface Interruption {
 }
 
 const interruption: Interruption = { signal: undefined, exitCode: 0 };
-let watching = false;
+const handlers = new Map<NodeJS.Signals, () => void>();
 
 /** The signal that a training run was asked to stop by, once there is one. */
 export const interruptionOf = (): Interruption => interruption;
@@ -19,10 +19,9 @@ export const interruptionOf = (): Interruption => interruption;
  * Before, a signal ends the process at once, even amid a long computation, where no JavaScript handler could run.
  */
 export function stopAtSteps(terminal: Terminal): void {
-  if (watching) return;
-  watching = true;
+  if (handlers.size > 0) return;
   for (const name of SIGNALS) {
-    process.on(name, () => {
+    const handler = (): void => {
       const exitCode = 128 + constants.signals[name];
       if (interruption.signal !== undefined) {
         cleanupTemporaries();
@@ -31,6 +30,15 @@ export function stopAtSteps(terminal: Terminal): void {
       interruption.signal = name;
       interruption.exitCode = exitCode;
       terminal.info(`${name}: finishing this step and saving; once more to stop at once`);
-    });
+    };
+    handlers.set(name, handler);
+    process.on(name, handler);
   }
+}
+
+/** The run is done and its result written: a signal that came too late to stop it is forgotten, the next one ends the process. */
+export function runFinished(): void {
+  for (const [name, handler] of handlers) process.off(name, handler);
+  handlers.clear();
+  interruption.signal = undefined;
 }

@@ -2,7 +2,8 @@ import { defineCommand } from '../cli/command.js';
 import { computeOptions, outputOptions, seedOption } from '../cli/common.js';
 import { flag, integer, text } from '../cli/options.js';
 import { ndarray, type NdArray } from '../core/array.js';
-import { imageSetOf, perExample } from '../core/data/dataset.js';
+import { perExample } from '../core/data/dataset.js';
+import { areReal, EXAMPLE_KINDS, exampleSetOf } from '../core/data/examples.js';
 import { parseDevice } from '../core/engine/index.js';
 import { UsageError } from '../core/errors.js';
 import { asInput, readArtifact, writeArtifact } from '../core/files/artifact.js';
@@ -41,10 +42,12 @@ export const embed = defineCommand({
 
     const model = o.pixels !== undefined ? undefined
       : { artifact: await readArtifact(modelSource!, { kind: 'model' }), name: nameOf(modelSource!) };
-    const data = { artifact: await readArtifact(source, { kind: 'dataset' }), name: nameOf(source) };
+    const data = { artifact: await readArtifact(source, { kind: EXAMPLE_KINDS }), name: nameOf(source) };
     let features: NdArray;
     if (!model) {
-      features = pixelFeatures(imageSetOf(data.artifact, data.name).images, o.pixels!);
+      const { examples } = exampleSetOf(data.artifact, data.name);
+      if (areReal(examples)) throw new UsageError(`--pixels averages images, but ${data.name} holds real numbers, which are features as they are`);
+      features = pixelFeatures(examples as NdArray<Uint8Array>, o.pixels!);
     } else {
       const modality = modalityOf(model);
       const progress = await context.terminal.progress('embed', modality.count(data), modality.examples);

@@ -1,5 +1,5 @@
 import type { NdArray } from '../core/array.js';
-import { imageSetOf } from '../core/data/dataset.js';
+import { exampleSetOf } from '../core/data/examples.js';
 import { InputError } from '../core/errors.js';
 import type { Artifact } from '../core/files/artifact.js';
 import { embedImages, untrainedWeights, type EmbedOptions, type ImageEncoder } from '../core/train/index.js';
@@ -27,18 +27,18 @@ interface Modality {
   features(model: Named, data: Named, options: FeatureOptions): Promise<NdArray<Float32Array>>;
 }
 
-/** By the `modality` of a model's input, which is left out for images. */
+/** By the `modality` of a model's input, which is left out for images, and for rows and maps of plain numbers. */
 const MODALITIES = {
   image: {
     examples: 'images',
-    count: ({ artifact, name }) => imageSetOf(artifact, name).images.shape[0]!,
+    count: ({ artifact, name }) => exampleSetOf(artifact, name).examples.shape[0]!,
     features: async (model, data, { untrained, target = false, ...options }) => {
-      const { images } = imageSetOf(data.artifact, data.name);
+      const { examples } = exampleSetOf(data.artifact, data.name);
       const encoder = encoderOf(model.artifact, model.name);
       const weights = untrained !== undefined
-        ? await untrainedWeights(encoder, images, untrained, options)
+        ? await untrainedWeights(encoder, examples, untrained, options)
         : encoderWeights(model.artifact, target, model.name);
-      return embedImages(encoder, weights, images, options);
+      return embedImages(encoder, weights, examples, options);
     },
   },
 } satisfies Record<string, Modality>;

@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises';
 import type { trainingOptions, computeOptions, outputOptions, seedOption } from '../cli/common.js';
 import type { Context } from '../cli/context.js';
 import type { Values } from '../cli/options.js';
-import { stopAtSteps } from '../cli/signals.js';
+import { runFinished, stopAtSteps } from '../cli/signals.js';
 import { parseDevice } from '../core/engine/index.js';
 import { InputError, UsageError } from '../core/errors.js';
 import { readArtifact, writeArtifact, type Recipe } from '../core/files/artifact.js';
@@ -87,6 +87,7 @@ export async function runTraining(
     await writeModel(options.output, state, done);
     // Not before: a result that cannot be written (a full disk) must not cost the state as well.
     if (checkpoint) await rm(checkpoint, { force: true });
+    runFinished();
   } finally {
     progress.stop();
     await stream?.close();

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -83,6 +83,23 @@ describe('a run that is interrupted', () => {
     expect(code).toBe(0);
     expect(stderr).toMatch(/^no checkpoint to resume from at fresh\.st\.ckpt; starting anew$/m);
     expect(await readFile(at('fresh.st'))).toEqual(await readFile(at('whole.st')));
+  });
+
+  test('after its last step it is no longer interrupted: the model is written, and the exit code is 0', async () => {
+    await execa('mkfifo', [at('late.st')]);
+    const child = execa(process.execPath, [program, 'pretrain', 'byol', 'set.st', ...options, '-o', 'late.st', '--log', 'late.jsonl'],
+      { cwd: folder, reject: false });
+    while (((await readLog('late.jsonl')).at(-1)?.step ?? 0) < STEPS) await sleep(3);
+    // Nobody reads the pipe yet, so the model cannot have been written.
+    let said = '';
+    child.stderr.on('data', (text) => { said += String(text); });
+    child.kill('SIGINT');
+    while (!said.includes('SIGINT')) await sleep(3);
+    expect(await readFile(at('late.st'))).toEqual(await readFile(at('whole.st')));
+    const { exitCode, stderr } = await child;
+    expect(exitCode, stderr).toBe(0);
+    expect(await filesIn(folder)).not.toContain('late.st.ckpt');
+    await rm(at('late.st'));
   });
 
   test('anything but training ends at once, amid a long computation too', async () => {

@@ -2,7 +2,9 @@ import { defineCommand } from '../../cli/command.js';
 import { computeOptions, outputOptions, seedOption, trainingOptions } from '../../cli/common.js';
 import { choice, text, type Values } from '../../cli/options.js';
 import type { NdArray } from '../../core/array.js';
+import { areReal } from '../../core/data/examples.js';
 import { parseDevice } from '../../core/engine/index.js';
+import { UsageError } from '../../core/errors.js';
 import { writeArtifact, type Recipe } from '../../core/files/artifact.js';
 import { checkOutput } from '../../core/files/streams.js';
 import { imageGrid } from '../../core/plot/grid.js';
@@ -47,8 +49,11 @@ export const datasetDistill = defineCommand({
     await checkOutput(given.output, { force: given.force });
     if (given.grid !== undefined) await checkPicture({ output: given.grid, force: given.force, theme: 'light' });
     const { source, inputs, classes } = await readSource(path, given);
+    if (given.grid !== undefined && areReal(source.set.examples)) {
+      throw new UsageError('--grid shows images, but the data are real numbers; leave it out');
+    }
     const table = { options, presets: distillPresets as Readonly<Record<string, Partial<Values<typeof options>>>> };
-    const o = applyPreset(table, context, given, () => distillPreset(source.set.images.shape.slice(1)));
+    const o = applyPreset(table, context, given, () => distillPreset(source.set.examples));
     const recorded = Object.fromEntries(Object.keys(context.recorded).map((key) => [key, o[key as keyof typeof o]]));
     const recipe: Recipe = { command: context.command, options: recorded, seed: o.seed, version: context.version, inputs };
 

@@ -3,6 +3,7 @@ import { defineCommand } from '../../cli/command.js';
 import { computeOptions, jsonOption, seedOption } from '../../cli/common.js';
 import { integer, number, numbers, texts, type Values } from '../../cli/options.js';
 import { table as formatTable } from '../../cli/terminal.js';
+import { EXAMPLE_KINDS } from '../../core/data/examples.js';
 import { parseDevice } from '../../core/engine/index.js';
 import { UsageError } from '../../core/errors.js';
 import { asInput, readArtifact } from '../../core/files/artifact.js';
@@ -73,7 +74,7 @@ export const compare = defineCommand({
     const evaluations = given.evaluate.map((name) => checked(name, EVALUATIONS, '--evaluate'));
     const { source, classes } = await readSource(path, given);
     const table = { options, presets: distillPresets as Readonly<Record<string, Partial<Options>>> };
-    const o = applyPreset(table, context, given, () => distillPreset(source.set.images.shape.slice(1)));
+    const o = applyPreset(table, context, given, () => distillPreset(source.set.examples));
     const settings = settled(o, source, classes);
     const encoders = (o.encoders ?? [`${o.encoder}:${o.width}`]).map((name) => encoderNamed(name, o));
     const destinations = await Promise.all((o.on ?? [path]).map(readDestination));
@@ -142,7 +143,7 @@ function encoderNamed(word: string, o: Options): EncoderSpec {
 }
 
 async function readDestination(path: string): Promise<Destination> {
-  const data = await readArtifact(path, { kind: 'dataset' });
+  const data = await readArtifact(path, { kind: EXAMPLE_KINDS });
   return { ...numberedImages(data, nameOf(path), [asInput('data', data, path)]), name: basename(nameOf(path)) };
 }
 
@@ -152,7 +153,7 @@ async function pretrained(
 ): Promise<State> {
   const settings = { encoder, lr: o.pretrainLr, momentum: 0.9, weightDecay: 1e-3, steps: o.pretrainSteps, epochs: 0 };
   const job = regression(set, { ...settings, batch: Math.min(o.pretrainBatch, set.images.shape[0]!) }, seed);
-  const { state } = await train(job, { ...compute, seed, onStep });
+  const { state } = await train({ ...job, remedy: 'try a smaller --pretrain-lr' }, { ...compute, seed, onStep });
   return new Map([...state].filter(([name]) => name.startsWith('encoder.')));
 }
 
@@ -173,7 +174,7 @@ async function transfer(
     const { predicted } = await fineTune({ encoder, weights: weights ?? new Map(), images, table },
       { support: part(chosen), validation: part(parts.validation), test },
       {
-        lrs: o.tuneLrs, steps: o.tuneSteps, batch: o.tuneBatch, flips: 'horizontal', untrained: !weights, classes: classes.length, seed,
+        lrs: o.tuneLrs, ratesOption: '--tune-lrs', steps: o.tuneSteps, batch: o.tuneBatch, flips: 'horizontal', untrained: !weights, classes: classes.length, seed,
       }, compute);
     return accuracy(test.labels, predicted);
   }

@@ -1,24 +1,22 @@
-import { float32, int32, rowsAt, type NdArray } from '../../core/array.js';
+import { float32, int32, rowsAt, sizeOf, type NdArray } from '../../core/array.js';
 import { normalize } from '../../core/data/augment/index.js';
 import { Batches, gatherImages } from '../../core/data/batches.js';
+import { areReal } from '../../core/data/examples.js';
 import { shiftedImages } from '../../core/data/shift.js';
 import { InputError } from '../../core/errors.js';
 import { input, stopGradient } from '../../core/graph/index.js';
 import { kernelRidgeLoss } from '../../core/losses/index.js';
-import { encode, initialState, stepProgram, type EncoderSpec, type StepProgram } from '../../core/nn/index.js';
+import { encode, initialState, stepProgram, type StepProgram } from '../../core/nn/index.js';
 import { adamw, linearSchedule, updatesOf } from '../../core/optim/index.js';
 import { stream } from '../../core/random.js';
 import type { EmbedOptions, State } from '../../core/train/index.js';
 import type { Run } from '../pretrain/method.js';
-import { distilledResult, type Distilled } from './distilled.js';
+import { distilledResult } from './distilled.js';
 import { Pool, type PoolOptions } from './pool.js';
-import { regressionStep, shown } from './regress.js';
-import { targetDimension, targetsAt, targetsFor, type Source } from './source.js';
+import { regressionStep, shown, type Shown } from './regress.js';
+import { distilledSet, inUnits, learnable, targetDimension, targetsAt, targetsFor, type DistillSettings, type Source } from './source.js';
 
-export interface KrrStOptions extends PoolOptions {
-  /** Synthetic images m. */
-  readonly size: number;
-  readonly encoder: EncoderSpec;
+export interface KrrStOptions extends PoolOptions, DistillSettings {
   readonly steps: number;
   readonly batch: number;
   readonly lr: number;
@@ -29,7 +27,6 @@ export interface KrrStOptions extends PoolOptions {
   readonly poolWeightDecay: number;
   readonly init: 'real' | 'noise';
   readonly learn: 'both' | 'images' | 'targets';
-  readonly normalizeSynthetic: boolean;
   readonly augmentation: 'shift-flip' | 'shift' | 'none';
 }
 
@@ -46,12 +43,13 @@ export interface Watch {
 export async function krrSt(
   source: Source, o: KrrStOptions, seed: number, compute: EmbedOptions, watch: Watch = {},
 ): Promise<Run> {
-  const { set, teacher, input: how } = source;
-  const [count, ...shape] = set.images.shape as [number, number, number, number];
+  const { set: { examples }, teacher, input: how } = source;
+  const [count, ...shape] = examples.shape as [number, ...number[]];
   requireSize(count, o.size);
   const batches = new Batches(count, o.batch, seed);
   const dimension = await targetDimension(source, compute);
-  const about: Omit<Distilled, 'images' | 'targets'> = { method: 'krr-st', normalized: o.normalizeSynthetic, input: how };
+  // What is learnt of real-valued examples is standardised already.
+  const about: Shown = { normalized: o.normalizeSynthetic && !areReal(examples), input: how };
 
   const outer = stepProgram('krr-st', (root) => {
     const raw = input('images', [o.batch, ...shape]);
@@ -73,7 +71,7 @@ export async function krrSt(
 
   const cached = source.targets;
   return {
-    program: outer, steps: o.steps, stepsPerEpoch: batches.stepsPerEpoch, examplesPerStep: o.batch,
+    program: outer, remedy: 'try a smaller --lr or --pool-lr', steps: o.steps, stepsPerEpoch: batches.stepsPerEpoch, examplesPerStep: o.batch,
     compile: (options) => {
       const pool = new Pool({ outer, inner }, o, seed, options);
       if (teacher) pool.setFixed(new Map([...teacher.weights].map(([name, value]) => [`target.${name}`, value])));
@@ -89,9 +87,9 @@ export async function krrSt(
     },
     feeds: (step) => {
       const chosen = batches.indices(step);
-      const moves = { pad: 4, flip: o.augmentation === 'shift' ? 0 : 0.5 };
-      const images = o.augmentation === 'none' ? gatherImages(set.images, chosen)
-        : shiftedImages(set.images, chosen, moves, stream(seed, 'augment distill', step));
+      const moves = { pad: 4, flip: o.augmentation === 'shift' ? 0 : 0.5, ...(areReal(examples) && { outside: how.mean }) };
+      const images = o.augmentation === 'none' ? gatherImages(examples, chosen)
+        : shiftedImages(examples, chosen, moves, stream(seed, 'augment distill', step));
       return {
         images, lr: float32([], [linearSchedule(step, o.steps, o.lr, o.lr * o.finalLr)]),
         slot: int32([1], [stream(seed, 'pool', step).int(o.poolSize)]),
@@ -100,44 +98,44 @@ export async function krrSt(
     },
     model: (state) => {
       const [images, targets] = ['images', 'targets'].map((name) => state.get(`synthetic.${name}`) as NdArray<Float32Array>);
-      return distilledResult({ ...about, images: images!, targets: targets! });
+      return distilledResult(distilledSet(source, 'krr-st', inUnits(source, images!), targets!, o));
     },
   };
 }
 
 /** A step of one of the pool's models on the whole synthetic set. */
 const innerProgram = (
-  o: KrrStOptions, about: Pick<Distilled, 'normalized' | 'input'>, shape: readonly number[], dimension: number,
+  o: KrrStOptions, about: Shown, shape: readonly number[], dimension: number,
 ): StepProgram => stepProgram('krr-st pool', (root) => {
   const [images, targets] = [input('images', [o.size, ...shape]), input('targets', [o.size, dimension])];
   const settings = { lr: o.poolLr, momentum: o.poolMomentum, weightDecay: o.poolWeightDecay };
   return { loss: regressionStep(root.at('model'), shown(images, about), targets, o.encoder, settings) };
 });
 
-/** Real images in a random order, or noise, with the targets that the teacher gives them. */
+/** Real examples in a random order, or noise (uniform pixels, normal values), with the targets that the teacher gives them. */
 async function firstSynthetic(source: Source, o: KrrStOptions, seed: number, compute: EmbedOptions): Promise<State> {
-  const { images: real } = source.set;
-  const [count, ...shape] = real.shape as [number, ...number[]];
+  const { examples } = source.set;
+  const [count, ...shape] = examples.shape as [number, ...number[]];
   if (o.init === 'noise') {
-    const pixels = o.size * shape.reduce((a, b) => a * b, 1);
-    const images = float32([o.size, ...shape], stream(seed, 'distill noise').uniform(pixels));
-    return new Map([['synthetic.images', images], ['synthetic.targets', await targetsFor(source, images, compute)]]);
+    const [values, random] = [o.size * sizeOf(shape), stream(seed, 'distill noise')];
+    const noise = float32([o.size, ...shape], areReal(examples) ? random.normal(values) : random.uniform(values));
+    return new Map([['synthetic.images', noise], ['synthetic.targets', await targetsFor(source, inUnits(source, noise), compute)]]);
   }
   const chosen = randomRows(count, o.size, seed);
-  const [images, targets] = [gatherImages(real, chosen), await targetsAt(source, chosen, compute)];
-  return new Map([['synthetic.images', images], ['synthetic.targets', targets]]);
+  const [images, targets] = [gatherImages(examples, chosen), await targetsAt(source, chosen, compute)];
+  return new Map([['synthetic.images', learnable(source, images)], ['synthetic.targets', targets]]);
 }
 
 /** The numbers of `size` of `count` images, at random. */
 export const randomRows = (count: number, size: number, seed: number): number[] =>
   Array.from(stream(seed, 'distill subset').permutation(count).subarray(0, size));
 
-/** Throws InputError where the set has fewer images than the synthetic set. */
+/** Throws InputError where the set has fewer examples than the synthetic set. */
 export function requireSize(count: number, size: number): void {
   if (size <= count) return;
-  throw new InputError(`the data set has ${count} images to learn from, fewer than the ${size} of the synthetic set; use --size ${count} `
+  throw new InputError(`the data set has ${count} examples to learn from, fewer than the ${size} of the synthetic set; use --size ${count} `
     + 'or less');
 }
 
 /** Synthetic images and targets are not drawn: `start` sets them. */
-const notDrawn = (shape: readonly number[]): Float32Array => new Float32Array(shape.reduce((a, b) => a * b, 1));
+const notDrawn = (shape: readonly number[]): Float32Array => new Float32Array(sizeOf(shape));

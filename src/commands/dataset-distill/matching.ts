@@ -3,6 +3,7 @@ import {
   augment, declarePlan, normalize, planInputs, planView, SIMSIAM_VIEWS, type ViewAugmentation,
 } from '../../core/data/augment/index.js';
 import { gatherImages } from '../../core/data/batches.js';
+import { areReal, areRows } from '../../core/data/examples.js';
 import { compile } from '../../core/engine/index.js';
 import { constant, input, matmul, square, type Tensor } from '../../core/graph/index.js';
 import { encode, initialState, stepProgram, type EncoderSpec } from '../../core/nn/index.js';
@@ -13,16 +14,13 @@ import type { EmbedOptions } from '../../core/train/index.js';
 import type { Run } from '../pretrain/method.js';
 import { distilledResult } from './distilled.js';
 import { randomRows, requireSize } from './krr-st.js';
-import { targetsFor, type Source } from './source.js';
+import { distilledSet, inUnits, learnable, targetsFor, type DistillSettings, type Source } from './source.js';
 
-export interface MatchingOptions {
-  readonly size: number;
-  readonly encoder: EncoderSpec;
+export interface MatchingOptions extends DistillSettings {
   readonly steps: number;
   /** Real images a step, shared out among the classes. */
   readonly batch: number;
   readonly dmLr: number;
-  readonly normalizeSynthetic: boolean;
 }
 
 /** Crops, flips and colours, the same for all images of a step (siamese, as in DSA, which has cutout and rotation too). */
@@ -35,28 +33,31 @@ const SIAMESE: ViewAugmentation = {
  * Distribution matching (Zhao & Bilen 2023): synthetic images whose mean features, in a new random network at every step, are
  * those of real images, class by class where the data have labels; SGD with momentum 0.5, networks with instance normalisation.
  * Labels only say which means belong together: the targets are the teacher's, as for every other set. Throws InputError as KRR-ST
- * does.
+ * does. Real-valued examples are not augmented, and rows take layer normalisation, since they have no maps.
  */
 export function matching(source: Source, o: MatchingOptions, seed: number, compute: EmbedOptions): Run {
-  const { set: { images: real, labels }, input: how } = source;
-  const [count, channels, height, width] = real.shape as [number, number, number, number];
+  const { set: { examples: real, labels }, input: how } = source;
+  const [count, ...shape] = real.shape as [number, ...number[]];
+  const [channels, height, width] = shape as [number, number, number];
   requireSize(count, o.size);
   const classes = labels ? classCount(labels) : 1;
   const rowsOf = Array.from({ length: classes }, (_, c) => [...Array(count).keys()].filter((i) => (labels?.[i] ?? 0) === c));
   const present = rowsOf.filter((rows) => rows.length > 0);
   const chosen = balanced(present, randomRows(count, count, seed), o.size);
   const perClass = Math.max(1, Math.floor(o.batch / present.length));
-  const encoder: EncoderSpec = { ...o.encoder, norm: 'instance' };
-  const dims = { batch: 1, channels, height, width, size: height };
+  const encoder: EncoderSpec = { ...o.encoder, norm: areRows(real) ? 'layer' : 'instance' };
+  const dims = areReal(real) ? undefined : { batch: 1, channels, height, width, size: height };
 
   const program = stepProgram('dm', (root) => {
-    const plan = declarePlan('view', SIAMESE, dims);
-    const images = root.at('synthetic').param('images', [o.size, channels, height, width],
-      () => gatherImages(real, chosen.map(({ row }) => row)).data);
-    const raw = input('images', [present.length * perClass, channels, height, width]);
-    const features = (x: Tensor) => encode(encoder, root.at('model').at('encoder'), normalize(augment(x, plan, SIAMESE), how));
-    const means = matmul(constant(averages(chosen.map(({ group }) => group), present.length)), features(images));
-    const wanted = features(raw).reshape([present.length, perClass, -1]).mean(1).stopGradient();
+    const plan = dims && declarePlan('view', SIAMESE, dims);
+    const images = root.at('synthetic').param('images', [o.size, ...shape],
+      () => learnable(source, gatherImages(real, chosen.map(({ row }) => row))).data);
+    const raw = input('images', [present.length * perClass, ...shape]);
+    const seen = (x: Tensor) => normalize(plan ? augment(x, plan, SIAMESE) : x, how);
+    const features = (x: Tensor) => encode(encoder, root.at('model').at('encoder'), x);
+    const synthetic = features(plan ? seen(images) : images);
+    const means = matmul(constant(averages(chosen.map(({ group }) => group), present.length)), synthetic);
+    const wanted = features(seen(raw)).reshape([present.length, perClass, -1]).mean(1).stopGradient();
     const loss = square(means.sub(wanted)).sum();
     sgd(root.at('optimizer'), updatesOf(loss, root.at('synthetic').parameters), { lr: input('lr', []), momentum: 0.5 });
     return { loss };
@@ -65,7 +66,7 @@ export function matching(source: Source, o: MatchingOptions, seed: number, compu
   const kept = [...program.variables.keys()].filter((name) => !name.startsWith('model.'));
 
   return {
-    program, steps: o.steps, examplesPerStep: present.length * perClass,
+    program, remedy: 'try a smaller --dm-lr', steps: o.steps, examplesPerStep: present.length * perClass,
     compile: (options) => {
       const executable = compile(program, options);
       const run = executable.run.bind(executable);
@@ -83,14 +84,12 @@ export function matching(source: Source, o: MatchingOptions, seed: number, compu
       const rows = present.flatMap((own) => Array.from(random.integers(perClass, own.length), (i) => own[i]!));
       return {
         images: gatherImages(real, rows), lr: float32([], [o.dmLr]), network: float32([1], [step]),
-        ...planInputs('view', planView(SIAMESE, dims, stream(seed, 'augment dm', step))),
+        ...(dims && planInputs('view', planView(SIAMESE, dims, stream(seed, 'augment dm', step)))),
       };
     },
     model: async (state) => {
-      const images = state.get('synthetic.images') as NdArray<Float32Array>;
-      return distilledResult({
-        method: 'dm', images, targets: await targetsFor(source, images, compute), normalized: o.normalizeSynthetic, input: how,
-      });
+      const images = inUnits(source, state.get('synthetic.images') as NdArray<Float32Array>);
+      return distilledResult(distilledSet(source, 'dm', images, await targetsFor(source, images, compute), o));
     },
   };
 }

@@ -1,11 +1,13 @@
 import { choice, flag, integer, number, text, type Values } from '../../cli/options.js';
-import { imageSetOf, withoutTest } from '../../core/data/dataset.js';
+import {
+  areReal, areRows, EXAMPLE_KINDS, exampleSetOf, exampleStatistics, examplesWithoutTest, type Examples,
+} from '../../core/data/examples.js';
 import { SPLIT } from '../../core/data/images.js';
 import { InputError, UsageError } from '../../core/errors.js';
 import { rowsAt, toFloat32 } from '../../core/array.js';
 import { asInput, readArtifact, type RecipeInput } from '../../core/files/artifact.js';
 import { nameOf } from '../../core/files/streams.js';
-import { train, type EmbedOptions, type ImageEncoder } from '../../core/train/index.js';
+import { train, type EmbedOptions, type ImageEncoder, type ImageInput } from '../../core/train/index.js';
 import type { LinearAlgebra } from '../../core/stats/matrix.js';
 import { encoderOf, encoderWeights } from '../features.js';
 import { encoderSpec, imageOptions, STATISTICS } from '../pretrain/images.js';
@@ -27,15 +29,15 @@ export const sourceOptions = {
 
 /** Options of making a synthetic set; those of KRR-ST are those of its official code. */
 export const distillOptions = {
-  preset: choice({ choices: ['auto', 'tiny', '32', '64', 'imagenette'], default: 'auto', help: 'values for images of a size; auto goes by the data' }),
-  size: integer({ default: 1000, min: 1, help: 'images of the synthetic set' }),
+  preset: choice({ choices: ['auto', 'tiny', '32', '64', 'imagenette', 'maps', 'rows'], default: 'auto', help: 'values for images of a size, real-valued maps or rows; auto goes by the data' }),
+  size: integer({ default: 1000, min: 1, help: 'examples of the synthetic set' }),
   imagesPerClass: integer({ min: 1, help: 'the same as so many for each class of the data; the labels are not looked at otherwise' }),
   encoder: { ...imageOptions.encoder, default: 'distillnet3', help: 'network that is trained on the synthetic set while it is learnt' },
   width: { ...imageOptions.width, default: 128 },
   regnet: imageOptions.regnet, stem: imageOptions.stem, norm: imageOptions.norm, groups: imageOptions.groups,
   weightStandardization: imageOptions.weightStandardization,
   steps: integer({ default: 160_000, min: 1, help: 'outer steps' }),
-  batch: integer({ default: 1024, min: 1, help: 'real images a step' }),
+  batch: integer({ default: 1024, min: 1, help: 'real examples a step' }),
   lr: number({ default: 1e-4, positive: true, help: 'learning rate of AdamW on images and targets' }),
   finalLr: number({ default: 1e-3, min: 0, max: 1, help: 'what is left of it at the end, as a share; it falls in a straight line' }),
   ridge: number({ default: 1e-6, min: 0, help: 'penalty of the ridge regression, as a share of the trace of its kernel' }),
@@ -48,7 +50,8 @@ export const distillOptions = {
   poolWeightDecay: number({ default: 1e-3, min: 0, help: 'its weight decay' }),
   init: choice({ choices: ['real', 'noise'], default: 'real', help: 'what the synthetic images start as' }),
   learn: choice({ choices: ['both', 'images', 'targets'], default: 'both', help: 'what is learnt; the rest stays as it starts' }),
-  normalizeSynthetic: flag({ help: 'show networks the synthetic images normalised, as real ones are; the published code does not' }),
+  normalizeSynthetic: flag({ help: 'show networks the synthetic images normalised, as real ones are; the published code does not; '
+    + 'real-valued examples always are' }),
   augmentation: choice({ choices: ['shift-flip', 'shift', 'none'], default: 'shift-flip', help: 'what is done to real images: shifts by up to 4 pixels, flips' }),
   dmLr: number({ default: 1, positive: true, help: 'learning rate of --method dm, whose networks are new at every step' }),
 } as const;
@@ -61,11 +64,18 @@ export const distillPresets: Readonly<Record<string, Partial<DistillOptions>>> =
   32: { encoder: 'distillnet3', width: 128, size: 1000, lr: 1e-4 },
   64: { encoder: 'distillnet4', width: 64, size: 2000, lr: 1e-5 },
   imagenette: { encoder: 'distillnet5', width: 32, size: 10, lr: 1e-5 },
+  maps: {
+    encoder: 'distillnet2', width: 16, size: 50, batch: 256, steps: 1000, lr: 3e-3, poolSize: 3, poolSteps: 100, augmentation: 'none',
+  },
+  rows: {
+    encoder: 'mlp', width: 128, size: 50, batch: 256, steps: 1000, lr: 0.01, poolSize: 3, poolSteps: 100, augmentation: 'none',
+  },
 };
 
-/** The preset for images of a size. */
-export const distillPreset = ([, height, width]: readonly number[]): string => {
-  const side = Math.min(height!, width!);
+/** The preset for examples of a kind and size. */
+export const distillPreset = (examples: Examples): string => {
+  if (areReal(examples)) return areRows(examples) ? 'rows' : 'maps';
+  const side = Math.min(...examples.shape.slice(2));
   return side < 32 ? 'tiny' : side <= 48 ? '32' : side <= 128 ? '64' : 'imagenette';
 };
 
@@ -76,29 +86,26 @@ export async function readSource(
   if ((o.target === undefined) === (o.targets === undefined)) {
     throw new UsageError('give --target MODEL, whose encoder the set is to teach, or --targets FEATURES of the data set');
   }
-  const data = await readArtifact(path, { kind: 'dataset' });
-  const whole = imageSetOf(data, nameOf(path));
-  const set = withoutTest(whole);
-  const [, channels, height, width] = set.images.shape as [number, number, number, number];
-  const input = { channels, size: Math.min(height, width), ...STATISTICS[channels as 1 | 3] };
+  const data = await readArtifact(path, { kind: EXAMPLE_KINDS });
+  const whole = exampleSetOf(data, nameOf(path));
+  const set = examplesWithoutTest(whole);
+  const input = inputOf(set.examples);
   const inputs = [asInput('data', data, path)];
   const classes = set.labels && new Set(set.labels).size;
   if (o.target !== undefined) {
     const model = await readArtifact(o.target, { kind: 'model' });
     const encoder: ImageEncoder = encoderOf(model, nameOf(o.target));
-    if (encoder.input.channels !== channels) {
-      throw new InputError(`${nameOf(o.target)} takes images of ${encoder.input.channels} channels, but ${nameOf(path)} has ${channels}`);
-    }
+    checkTeacher(encoder.input, input, nameOf(o.target), nameOf(path));
     const { mean, std } = encoder.input;
     const teacher = { encoder, weights: encoderWeights(model, false, nameOf(o.target)) };
     return { source: { set, input: { ...input, mean, std }, teacher }, inputs: [...inputs, asInput('target', model, o.target)], classes };
   }
   const features = await readArtifact(o.targets!, { kind: ['embeddings', 'tensors'] });
   const rows = features.tensors.get('features') ?? features.tensors.get('array');
-  const count = whole.images.shape[0]!;
+  const count = whole.examples.shape[0]!;
   if (!rows || rows.shape.length !== 2 || rows.shape[0] !== count) {
     const found = rows ? `features are [${rows.shape}]` : 'there are no features';
-    throw new InputError(`${nameOf(o.targets!)}: ${found}, but [${count}, d] is needed, a row for each image of ${nameOf(path)}; `
+    throw new InputError(`${nameOf(o.targets!)}: ${found}, but [${count}, d] is needed, a row for each example of ${nameOf(path)}; `
       + 'byo embed writes them');
   }
   const kept = [...Array(count).keys()].filter((i) => whole.split?.[i] !== SPLIT.test);
@@ -106,8 +113,29 @@ export async function readSource(
   return { source, inputs: [...inputs, asInput('targets', features, o.targets!)], classes };
 }
 
+/** How networks take such examples: images normalised as ImageNet's are, real values by their own mean and deviation. */
+function inputOf(examples: Examples): ImageInput {
+  const [channels, ...sides] = examples.shape.slice(1) as [number, ...number[]];
+  const size = Math.min(...sides, ...(sides.length ? [] : [1]));
+  if (!areReal(examples)) return { channels, size, ...STATISTICS[channels as 1 | 3] };
+  return { channels, size, shape: examples.shape.slice(1), ...exampleStatistics(examples) };
+}
+
+/** Throws InputError where a teacher takes other examples than those of the data. */
+function checkTeacher(takes: ImageInput, given: ImageInput, model: string, data: string): void {
+  const described = ({ shape, channels }: ImageInput): string =>
+    (shape ? `real-valued examples [${shape}]` : `images of ${channels} channel${channels === 1 ? '' : 's'}`);
+  if (described(takes) === described(given)) return;
+  throw new InputError(`${model} takes ${described(takes)}, but ${data} has ${described(given)}; give the features of another model with --targets`);
+}
+
 /** Options checked against the source, with the size that --images-per-class asks for. */
 export function settled(o: DistillOptions, source: Source, classes: number | undefined) {
+  const { examples } = source.set;
+  if (areRows(examples) && o.augmentation !== 'none') throw new UsageError('rows are not shifted; give --augmentation none');
+  if (areReal(examples) && o.augmentation === 'shift-flip') {
+    throw new UsageError('real-valued maps have sides that mean something, so they are not flipped; give --augmentation shift or none');
+  }
   if (source.targets && o.augmentation !== 'none') {
     throw new UsageError('--targets knows no features of shifted images; give --augmentation none, or the model itself with --target');
   }
@@ -125,6 +153,9 @@ type Compute = EmbedOptions & { readonly algebra: LinearAlgebra };
 export async function distillation(
   method: Distillation, source: Source, o: Settled, seed: number, compute: Compute, watch?: Watch,
 ): Promise<{ run: Run } | { set: Distilled }> {
+  if (method === 'dm' && !source.teacher) {
+    throw new UsageError(`--method ${method} makes new examples, whose targets only the model itself can tell; give it with --target`);
+  }
   switch (method) {
     case 'krr-st': return { run: await krrSt(source, o, seed, compute, watch) };
     case 'dm': return { run: matching(source, o, seed, compute) };

@@ -14,13 +14,16 @@ export interface SgdSettings {
   readonly weightDecay: number;
 }
 
+/** How networks see synthetic examples. */
+export type Shown = Pick<Distilled, 'normalized' | 'input'>;
+
 /** X_s as networks see them. */
-export const shown = (images: Tensor, { normalized, input: how }: Pick<Distilled, 'normalized' | 'input'>): Tensor =>
+export const shown = (images: Tensor, { normalized, input: how }: Shown): Tensor =>
   (normalized ? normalize(images, how) : images);
 
 /**
- * KRR-ST's inner objective: a step of SGD on the mean squared error of encoder and linear head (below `scope`) on images
- * [B, C, H, W] and targets [B, d], without augmentation. Returns the loss.
+ * KRR-ST's inner objective: a step of SGD on the mean squared error of encoder and linear head (below `scope`) on examples
+ * [B, ...] and targets [B, d], without augmentation. Returns the loss.
  */
 export function regressionStep(scope: Scope, images: Tensor, targets: Tensor, spec: EncoderSpec, settings: SgdSettings): Tensor {
   const features = encode(spec, scope.at('encoder'), images);
@@ -41,7 +44,7 @@ export interface RegressionOptions {
 
 /** Training a fresh network on a distilled set, at a constant rate. Throws InputError where a batch is larger than the set. */
 export function regression(set: Distilled, o: RegressionOptions, seed: number): Job & { readonly stepsPerEpoch: number } {
-  const [count, ...shape] = set.images.shape as [number, number, number, number];
+  const [count, ...shape] = set.images.shape as [number, ...number[]];
   const batches = new Batches(count, o.batch, seed);
   const program = stepProgram('from-distilled', (root) => {
     const [images, targets] = [input('images', [o.batch, ...shape]), input('targets', [o.batch, set.targets.shape[1]!])];
@@ -49,7 +52,7 @@ export function regression(set: Distilled, o: RegressionOptions, seed: number): 
   });
   const { stepsPerEpoch } = batches;
   return {
-    program, stepsPerEpoch, steps: o.steps ?? Math.max(1, Math.round(o.epochs * stepsPerEpoch)),
+    program, remedy: 'try a smaller --lr', stepsPerEpoch, steps: o.steps ?? Math.max(1, Math.round(o.epochs * stepsPerEpoch)),
     feeds: (step) => {
       const chosen = batches.indices(step);
       return { images: gatherImages(set.images, chosen), targets: rowsAt(set.targets, chosen), lr: float32([], [o.lr]) };

@@ -5,14 +5,9 @@ import { matrix, type LinearAlgebra, type Matrix } from '../../core/stats/matrix
 import type { EmbedOptions } from '../../core/train/index.js';
 import type { Distilled } from './distilled.js';
 import { randomRows, requireSize } from './krr-st.js';
-import { targetsAt, type Source } from './source.js';
+import { distilledSet, targetsAt, type DistillSettings, type Source } from './source.js';
 
 export type SubsetMethod = 'random' | 'k-means' | 'k-center';
-
-export interface SubsetOptions {
-  readonly size: number;
-  readonly normalizeSynthetic: boolean;
-}
 
 type Compute = EmbedOptions & { readonly algebra: LinearAlgebra };
 
@@ -21,20 +16,20 @@ type Compute = EmbedOptions & { readonly algebra: LinearAlgebra };
  * `size` k-means centres, or images one by one as far as possible from those before (k-centre, Sener & Savarese 2018).
  */
 export async function subset(
-  method: SubsetMethod, source: Source, o: SubsetOptions, seed: number, compute: Compute,
+  method: SubsetMethod, source: Source, o: DistillSettings, seed: number, compute: Compute,
 ): Promise<Distilled> {
-  const { set: { images }, input } = source;
-  const count = images.shape[0]!;
+  const { examples } = source.set;
+  const count = examples.shape[0]!;
   requireSize(count, o.size);
   const rows = method === 'random' ? randomRows(count, o.size, seed) : await spreadRows(method, source, o.size, seed, compute);
   const targets = await targetsAt(source, rows, compute);
-  return { method, images: gatherImages(images, rows), targets, normalized: o.normalizeSynthetic, input };
+  return distilledSet(source, method, gatherImages(examples, rows), targets, o);
 }
 
 async function spreadRows(
   method: 'k-means' | 'k-center', source: Source, size: number, seed: number, compute: Compute,
 ): Promise<number[]> {
-  const count = source.set.images.shape[0]!;
+  const count = source.set.examples.shape[0]!;
   const { shape, data } = await targetsAt(source, [...Array(count).keys()], compute);
   const x = matrix(shape[0]!, shape[1]!, data);
   if (method === 'k-center') return kCenter(x, size, stream(seed, 'k-center').int(count));

@@ -44,11 +44,11 @@ export async function tune(
 ): Promise<State> {
   if (from >= to) return state;
   try {
-    const result = await train({ ...job, steps: to }, { seed: 0, ...laboratory.compute, resume: { state, step: from } });
+    const result = await train({ ...job, steps: to, remedy: 'try a smaller --tune-lr' }, { seed: 0, ...laboratory.compute, resume: { state, step: from } });
     return result.state;
   } catch (error) {
     if (!(error instanceof DivergedError)) throw error;
-    throw new DivergedError(`supervised training, ${error.message.replace(/;[^;]*$/, '')}; try a smaller --tune-lr`);
+    throw new DivergedError(`supervised training, ${error.message}`);
   }
 }
 

@@ -28,8 +28,9 @@ export interface OnnxExport {
 export function onnxEncoder({ model, weights, size, web = false, card }: OnnxExport): Uint8Array {
   const { encoder, input: expected } = model;
   const { channels, mean, std } = expected;
+  const shape = expected.shape ?? [channels, size, size];
   const program = stepProgram('encoder', (root) => ({
-    features: encode(encoder, root.at('encoder'), normalize(input('images', [BATCH_MARKER, channels, size, size]), expected)),
+    features: encode(encoder, root.at('encoder'), normalize(input('images', [BATCH_MARKER, ...shape]), expected)),
   }), { training: false });
   // The plain operators that a GPU gets are those that every runtime has.
   const lowered = withDynamicBatch(lower(program, 'webgpu').model);
@@ -44,10 +45,11 @@ export function onnxEncoder({ model, weights, size, web = false, card }: OnnxExp
     ...(web ? forBrowsers(complete) : complete),
     metadata: {
       description: `${encoder.name} encoder${card.recipe ? ` made by byo ${card.recipe.command}` : ''}`,
-      input: `images: float32 [batch, ${channels}, ${size}, ${size}], ${channels === 3 ? 'RGB' : 'grey'} from 0 to 1`,
+      input: `images: float32 [batch, ${shape.join(', ')}], ${expected.shape ? 'as in the data' : `${channels === 3 ? 'RGB' : 'grey'} from 0 to 1`}`,
       output: `features: float32 [batch, ${width}]`,
       preprocessing: canonicalJson({
-        channels, size, range: [0, 1], normalization: { mean: [...mean], std: [...std], in_graph: true },
+        ...(expected.shape ? { shape: [...shape] } : { channels, size, range: [0, 1] }),
+        normalization: { mean: [...mean], std: [...std], in_graph: true },
       }),
       encoder: canonicalJson(encoder),
       version: card.version,

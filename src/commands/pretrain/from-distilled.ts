@@ -1,22 +1,25 @@
 import { defineCommand } from '../../cli/command.js';
 import { computeOptions, outputOptions, seedOption, trainingOptions } from '../../cli/common.js';
-import { integer, number } from '../../cli/options.js';
+import { choice, integer, number, type Values } from '../../cli/options.js';
 import { InputError } from '../../core/errors.js';
 import { asInput, readArtifact } from '../../core/files/artifact.js';
 import { checkOutput, nameOf } from '../../core/files/streams.js';
-import { distilledOf } from '../dataset-distill/distilled.js';
+import { ENCODERS, NORMS, type EncoderSpec } from '../../core/nn/index.js';
+import { distilledOf, type Distilled } from '../dataset-distill/distilled.js';
 import { regression } from '../dataset-distill/regress.js';
 import { runTraining } from '../training.js';
 import { encoderSpec, imageOptions } from './images.js';
 
 const options = {
-  encoder: { ...imageOptions.encoder, default: 'distillnet3' },
-  width: { ...imageOptions.width, default: 128 },
-  regnet: imageOptions.regnet, stem: imageOptions.stem, norm: imageOptions.norm, groups: imageOptions.groups,
+  encoder: choice({ choices: ENCODERS, help: 'network that learns; the one that the set was learnt with where left out' }),
+  width: integer({ min: 1, help: "channels of the encoder's first stage, or units of an mlp; 128, or as the set was learnt with" }),
+  regnet: imageOptions.regnet, stem: imageOptions.stem,
+  norm: choice({ choices: NORMS, help: 'normalisation of the encoder; batch, or as the set was learnt with' }),
+  groups: imageOptions.groups,
   weightStandardization: imageOptions.weightStandardization,
   epochs: number({ default: 1000, positive: true, help: 'passes over the synthetic set' }),
   steps: integer({ min: 1, help: 'steps instead of epochs' }),
-  batch: integer({ default: 256, min: 1, help: 'images a step; all where the set has fewer' }),
+  batch: integer({ default: 256, min: 1, help: 'examples a step; all where the set has fewer' }),
   lr: number({ default: 0.1, positive: true, help: 'learning rate of SGD, the same throughout' }),
   momentum: number({ default: 0.9, min: 0, max: 1, help: 'momentum of SGD' }),
   weightDecay: number({ default: 1e-3, min: 0, help: 'weight decay of SGD' }),
@@ -25,8 +28,8 @@ const options = {
 
 export const fromDistilled = defineCommand({
   name: 'pretrain from-distilled',
-  summary: 'learn an image encoder from a distilled set alone, by regressing its targets',
-  description: 'A fresh encoder with a linear head learns to give the synthetic images of byo dataset-distill their targets, without '
+  summary: 'learn an encoder from a distilled set alone, by regressing its targets',
+  description: 'A fresh encoder with a linear head learns to give the synthetic examples of byo dataset-distill their targets, without '
     + 'augmentation, at a constant learning rate. The result is a model file that embed, probe and probe fewshot --finetune take.',
   paper: 'D. B. Lee, S. Lee et al., Self-Supervised Dataset Distillation for Transfer Learning, 2024, arXiv 2310.06511',
   examples: [
@@ -40,8 +43,10 @@ export const fromDistilled = defineCommand({
     const data = await readArtifact(path, { kind: 'dataset' });
     const set = distilledOf(data, nameOf(path));
     const batch = Math.min(o.batch, set.images.shape[0]!);
-    if (batch < 2 && o.norm === 'batch') throw new InputError(`${nameOf(path)}: batch normalisation needs two images or more; give another --norm`);
-    const encoder = encoderSpec(o);
+    const encoder = networkOf(set, o);
+    if (batch < 2 && (encoder.norm ?? 'batch') === 'batch') {
+      throw new InputError(`${nameOf(path)}: batch normalisation needs two examples or more; give another --norm`);
+    }
     await runTraining(context, {
       ...regression(set, { ...o, encoder, batch }, o.seed), examplesPerStep: batch,
       model: (state) => ({
@@ -51,3 +56,12 @@ export const fromDistilled = defineCommand({
     }, o, { command: context.command, options: context.recorded, seed: o.seed, version: context.version, inputs: [asInput('data', data, path)] });
   },
 });
+
+/** The network that the options name, or that of the set with what they change about it. */
+function networkOf({ encoder }: Distilled, o: Values<typeof options>): EncoderSpec {
+  if (o.encoder !== undefined) return encoderSpec({ ...o, encoder: o.encoder, width: o.width ?? 128, norm: o.norm ?? 'batch' });
+  return {
+    ...encoder, width: o.width ?? encoder.width, norm: o.norm ?? encoder.norm,
+    ...(o.norm === 'group' && { groups: o.groups }), ...(o.weightStandardization && { weightStandardization: true }),
+  };
+}

@@ -1,5 +1,6 @@
 import { toFloat32, type NdArray } from '../../core/array.js';
 import { columnsOf } from '../../core/data/dataset.js';
+import { EXAMPLE_KINDS } from '../../core/data/examples.js';
 import { SPLIT } from '../../core/data/images.js';
 import { parseDevice } from '../../core/engine/index.js';
 import { InputError, UsageError } from '../../core/errors.js';
@@ -46,7 +47,7 @@ export async function readTable(source: string, o: ReadOptions, role = 'data'): 
   }
   if (o.model === '-' && source === '-') throw new UsageError('model and data cannot both be standard input; name a file for one of them');
   const model = await readArtifact(o.model, { kind: 'model' });
-  const data = await readArtifact(source, { kind: 'dataset' });
+  const data = await readArtifact(source, { kind: EXAMPLE_KINDS });
   const features = await modelFeatures({ artifact: model, name: nameOf(o.model) }, { artifact: data, name },
     { device: parseDevice(o.device), threads: o.threads });
   const inputs = [asInput('model', model, o.model), asInput(role, data, source)];

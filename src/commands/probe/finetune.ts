@@ -1,7 +1,7 @@
 import { choice, flag, integer, numbers, type Values } from '../../cli/options.js';
-import { float32, type NdArray } from '../../core/array.js';
+import { float32 } from '../../core/array.js';
 import { PLAIN, type ViewAugmentation } from '../../core/data/augment/index.js';
-import { imageSetOf } from '../../core/data/dataset.js';
+import { EXAMPLE_KINDS, exampleSetOf, type Examples } from '../../core/data/examples.js';
 import { imagesAt } from '../../core/data/images.js';
 import type { CompileOptions } from '../../core/engine/index.js';
 import { UsageError } from '../../core/errors.js';
@@ -28,13 +28,16 @@ export const finetuneOptions = {
 type Options = Values<typeof finetuneOptions>;
 
 /** What fine-tuning needs of them. */
-export type TuneSettings = Pick<Options, 'untrained' | 'lrs' | 'steps' | 'batch' | 'flips'>;
+export type TuneSettings = Pick<Options, 'untrained' | 'lrs' | 'steps' | 'batch' | 'flips'> & {
+  /** The option that gives `lrs`, for messages; --lrs where left out. */
+  readonly ratesOption?: string;
+};
 
-/** A model, and the images that it is fine-tuned and tested on. */
+/** A model, and the images or other examples that it is fine-tuned and tested on. */
 export interface Tunable {
   readonly encoder: ImageEncoder;
   readonly weights: State;
-  readonly images: NdArray<Uint8Array>;
+  readonly images: Examples;
   /** A table of the images whose only feature is each one's number: a `Labelled` of its rows says which images they are. */
   readonly table: Table;
 }
@@ -46,7 +49,7 @@ export async function readTunable(
   if (path === undefined) throw new UsageError('--finetune trains an encoder; name the model with --model, and give a data set of images');
   if (test !== undefined) throw new UsageError('--finetune tests on the test part of the data set; leave --test out');
   const model = await readArtifact(path, { kind: 'model' });
-  const data = await readArtifact(source, { kind: 'dataset' });
+  const data = await readArtifact(source, { kind: EXAMPLE_KINDS });
   return {
     encoder: encoderOf(model, nameOf(path)), weights: encoderWeights(model, false, nameOf(path)),
     ...numberedImages(data, nameOf(source), [asInput('model', model, path), asInput('data', data, source)]),
@@ -55,7 +58,7 @@ export async function readTunable(
 
 /** The images of a data set, and the table in which each one's number is its only feature. */
 export function numberedImages(data: Artifact, source: string, inputs: readonly RecipeInput[]): Pick<Tunable, 'images' | 'table'> {
-  const { images } = imageSetOf(data, source);
+  const { examples: images } = exampleSetOf(data, source);
   const rows = images.shape[0]!;
   const numbered = float32([rows, 1], Float32Array.from({ length: rows }, (_, i) => i));
   return { images, table: tableOf({ ...data, tensors: new Map([...data.tensors, ['features', numbered]]) }, source, inputs) };
@@ -107,7 +110,8 @@ async function tune(
     optimize: (scope, updates, rate) => adam(scope, updates, { lr: rate }),
   });
   const start = new Map([...initialState(job.program, seed), ...(o.untrained ? [] : weights)]);
-  const { state } = await train(job, { seed, ...compute, resume: { state: start, step: 0 } });
+  const remedy = `try smaller ${o.ratesOption ?? '--lrs'}`;
+  const { state } = await train({ ...job, remedy }, { seed, ...compute, resume: { state: start, step: 0 } });
   return state;
 }
 

@@ -54,7 +54,7 @@ export async function trainHeads(
     return { loss: losses.mean() };
   });
   const { state } = await train({
-    program, steps,
+    program, steps, remedy: 'try smaller --lrs',
     feeds: (step) => {
       const first = (step % stepsPerEpoch) * batch;
       const indices = o.plain ? Int32Array.from({ length: batch }, (_, i) => first + i) : batches.indices(step);

@@ -9,7 +9,8 @@ import { canonicalJson } from '../../core/files/json.js';
 import { nameOf } from '../../core/files/streams.js';
 import { embedImages, type ImageEncoder } from '../../core/train/index.js';
 import type { Context } from '../../cli/context.js';
-import { encoderOf, encoderWeights, pixelFeatures } from '../embed.js';
+import { pixelFeatures } from '../embed.js';
+import { encoderOf, encoderWeights } from '../features.js';
 import { tableOf, type Table } from './data.js';
 
 /** What the numbers of a row are; only rows of one space can be compared. */

@@ -88,6 +88,6 @@ export function limited(count: number, { labels, split }: ImageLabels, limit = I
 }
 
 /** The images at `indices`; the very same array where that is all of them. */
-export function imagesAt(images: NdArray<Uint8Array>, indices: readonly number[]): NdArray<Uint8Array> {
+export function imagesAt<T extends Uint8Array | Float32Array>(images: NdArray<T>, indices: readonly number[]): NdArray<T> {
   return indices.length === images.shape[0] ? images : rowsAt(images, indices);
 }

@@ -11,6 +11,7 @@ export * from './convnet.js';
 export * from './distillnet.js';
 export * from './alexnet.js';
 export * from './efficientnet.js';
+export * from './mlp.js';
 export * from './transformer.js';
 export * from './unet.js';
 export * from './encoders.js';

@@ -1,6 +1,7 @@
 import { ndarray, type NdArray } from '../array.js';
 import { normalize } from '../data/augment/index.js';
 import { gatherImages } from '../data/batches.js';
+import type { Examples } from '../data/examples.js';
 import { compile, type CompileOptions } from '../engine/index.js';
 import { InputError } from '../errors.js';
 import { input } from '../graph/index.js';
@@ -17,7 +18,9 @@ export interface ImageInput {
   readonly channels: number;
   /** Pixels per side that the encoder was trained on. */
   readonly size: number;
-  /** Per channel, subtracted from and dividing images in [0, 1]. */
+  /** The shape of one example where it is no square image: [D] of rows, [C, H, W] of real-valued maps. */
+  readonly shape?: readonly number[];
+  /** Per channel, subtracted from and dividing images in [0, 1], or real-valued examples as they are. */
   readonly mean: readonly number[];
   readonly std: readonly number[];
 }
@@ -27,9 +30,12 @@ export interface EmbedOptions extends CompileOptions {
   readonly onProgress?: (done: number) => void;
 }
 
-/** Features float32 [N, D] of images [N, C, H, W], uint8 or float32 in [0, 1], in evaluation mode (running statistics). */
+/**
+ * Features float32 [N, D] of images [N, C, H, W], uint8 or float32 in [0, 1], or of real-valued maps or rows where the model
+ * takes these; in evaluation mode (running statistics).
+ */
 export async function embedImages(
-  model: ImageEncoder, weights: State, images: NdArray<Uint8Array | Float32Array>, options: EmbedOptions = {},
+  model: ImageEncoder, weights: State, images: Examples, options: EmbedOptions = {},
 ): Promise<NdArray<Float32Array>> {
   const count = images.shape[0]!;
   checkInput(model.input, images);
@@ -61,16 +67,16 @@ export async function embedImages(
  * encoder has to beat.
  */
 export const untrainedWeights = (
-  model: ImageEncoder, images: NdArray<Uint8Array>, seed: number, options: EmbedOptions = {},
+  model: ImageEncoder, images: Examples, seed: number, options: EmbedOptions = {},
 ): Promise<State> => recalibrated(model, (program) => initialState(program, seed), images, options);
 
 /** Weights whose running statistics are measured again on the data. */
 export const recalibratedWeights = (
-  model: ImageEncoder, weights: State, images: NdArray<Uint8Array>, options: EmbedOptions = {},
+  model: ImageEncoder, weights: State, images: Examples, options: EmbedOptions = {},
 ): Promise<State> => recalibrated(model, () => weights, images, options);
 
 async function recalibrated(
-  model: ImageEncoder, weights: (program: StepProgram) => State, images: NdArray<Uint8Array>, options: EmbedOptions,
+  model: ImageEncoder, weights: (program: StepProgram) => State, images: Examples, options: EmbedOptions,
 ): Promise<State> {
   const count = images.shape[0]!;
   const batch = Math.min(options.batch ?? 64, count);
@@ -95,8 +101,11 @@ function encoderProgram(model: ImageEncoder, shape: readonly number[], training:
   }), { training });
 }
 
-function checkInput({ channels, size }: ImageInput, images: NdArray): void {
+function checkInput({ channels, size, shape }: ImageInput, images: NdArray): void {
   const [, c, h, w] = images.shape;
+  if (shape ? shape.join() !== images.shape.slice(1).join() : images.shape.length !== 4) {
+    throw new InputError(`the model takes ${shape ? `examples of [${shape}]` : 'images'}, but these are [${images.shape.slice(1)}]`);
+  }
   if (c !== channels) {
     throw new InputError(`the model takes images of ${channels} channels, but these have ${c}; byo convert --channels ${channels} makes them fit`);
   }

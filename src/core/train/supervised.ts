@@ -1,6 +1,7 @@
 import { float32, int32, type NdArray } from '../array.js';
 import { augment, declarePlan, normalize, planInputs, planView, type ViewAugmentation } from '../data/augment/index.js';
 import { Batches, gatherImages } from '../data/batches.js';
+import { areReal, type Examples } from '../data/examples.js';
 import type { CompileOptions } from '../engine/index.js';
 import { input, type Tensor } from '../graph/index.js';
 import { crossEntropy } from '../losses/index.js';
@@ -12,15 +13,16 @@ import { matrix, type LinearAlgebra, type Matrix } from '../stats/matrix.js';
 import { embedImages, type ImageEncoder } from './embed.js';
 import type { Job, State } from './train.js';
 
-/** Images to classify: rows of `images` [N, C, H, W] by number, and their labels from 0. */
-export interface LabelledImages {
-  readonly images: NdArray<Uint8Array>;
+/** Images (or other examples) to classify: rows of `images` [N, ...] by number, and their labels from 0. */
+export interface LabelledImages<T extends Examples = NdArray<Uint8Array>> {
+  readonly images: T;
   readonly rows: ArrayLike<number>;
   readonly labels: ArrayLike<number>;
   readonly classes: number;
 }
 
 export interface SupervisedOptions {
+  /** How images are seen; real-valued examples are seen as they are. */
   readonly view: ViewAugmentation;
   readonly batch: number;
   readonly steps: number;
@@ -37,14 +39,14 @@ export interface SupervisedOptions {
 
 /** Trains an encoder, `encoder.*`, together with a linear classifier, `head.weight` and `head.bias`. */
 export function supervisedJob(
-  { encoder, input: expected }: ImageEncoder, { images, rows, labels, classes }: LabelledImages, o: SupervisedOptions,
+  { encoder, input: expected }: ImageEncoder, { images, rows, labels, classes }: LabelledImages<Examples>, o: SupervisedOptions,
 ): Job {
   const batches = new Batches(labels.length, Math.min(o.batch, labels.length), o.seed);
-  const [, channels, height, width] = images.shape as [number, number, number, number];
+  const [, channels, height = 1, width = 1] = images.shape as [number, number, number?, number?];
   const dims = { batch: batches.batch, channels, height, width, size: expected.size };
+  const seen = (raw: Tensor): Tensor => (areReal(images) ? raw : augment(raw, declarePlan('view', o.view, dims), o.view));
   const program = stepProgram('finetune', (root) => {
-    const raw = input('images', [dims.batch, channels, height, width]);
-    const x = normalize(augment(raw, declarePlan('view', o.view, dims), o.view), expected);
+    const x = normalize(seen(input('images', [dims.batch, ...images.shape.slice(1)])), expected);
     const y = encode(encoder, root.at('encoder'), x);
     const scores = linear(root.at('head'), y, classes, { init: o.headInit ?? init.zeros, biasInit: init.zeros });
     const loss = crossEntropy(scores, input('labels', [dims.batch], 'int32'));
@@ -63,7 +65,7 @@ export function supervisedJob(
       return {
         images: gatherImages(images, Array.from(chosen, (i) => rows[i]!)),
         labels: int32([dims.batch], Int32Array.from(chosen, (i) => labels[i]!)),
-        ...planInputs('view', planView(o.view, dims, stream(o.seed, 'augment finetune', step))),
+        ...(!areReal(images) && planInputs('view', planView(o.view, dims, stream(o.seed, 'augment finetune', step)))),
         lr: float32([], [o.lr(step)]),
       };
     },
@@ -72,7 +74,7 @@ export function supervisedJob(
 
 /** Scores [N, classes] that such an encoder and classifier give images, in evaluation mode. */
 export async function classScores(
-  encoder: ImageEncoder, state: State, images: NdArray<Uint8Array>, compute: CompileOptions & { readonly algebra: LinearAlgebra },
+  encoder: ImageEncoder, state: State, images: Examples, compute: CompileOptions & { readonly algebra: LinearAlgebra },
 ): Promise<Matrix> {
   const features = await embedImages(encoder, state, images, compute);
   const [weight, bias] = [state.get('head.weight')!, state.get('head.bias')!];

@@ -15,6 +15,8 @@ export interface Job {
   readonly compile?: (options: CompileOptions) => Executable;
   /** Runs that make the state to start from; undefined where `shouldStop` cut them short. */
   readonly warmUp?: (executable: Executable, shouldStop: () => boolean) => Promise<State | undefined>;
+  /** What to try where it diverges; a smaller --lr or a longer warm-up where left out. */
+  readonly remedy?: string;
 }
 
 export type Feeds = Record<string, NdArray>;
@@ -63,7 +65,7 @@ export interface TrainResult {
  * that is not finite, before anything of that step is saved, and what `feeds` throws, after saving what was learnt before.
  */
 export async function train(job: Job, options: TrainOptions): Promise<TrainResult> {
-  const { program, steps } = job;
+  const { program, steps, remedy = 'try a smaller --lr or a longer warm-up' } = job;
   const { seed, resume, onStep, shouldStop, shouldSave, save } = options;
   const executable = job.compile ? job.compile(options) : compile(program, options);
   try {
@@ -92,7 +94,7 @@ export async function train(job: Job, options: TrainOptions): Promise<TrainResul
       idleSince = end;
       done += 1;
       const metrics = scalars(ran.value);
-      requireFinite(metrics, done, () => executable.getState());
+      requireFinite(metrics, done, remedy, () => executable.getState());
       await onStep?.({
         done, metrics, schedule: scalars(fed),
         computeMs: end - start, prepareMs: prepared - start, waitMs,
@@ -101,11 +103,11 @@ export async function train(job: Job, options: TrainOptions): Promise<TrainResul
       const failed = next.status === 'rejected';
       stop = shouldStop?.() ?? false;
       const saves = done < steps && (stop || failed || shouldSave?.(done));
-      if (save && saves) await save(finiteState(executable.getState(), done), done);
+      if (save && saves) await save(finiteState(executable.getState(), done, remedy), done);
       if (failed) throw next.reason;
       fed = next.value;
     }
-    return { state: finiteState(executable.getState(), done), done, ended: !fed && done < steps };
+    return { state: finiteState(executable.getState(), done, remedy), done, ended: !fed && done < steps };
   } finally {
     executable.dispose();
   }
@@ -115,18 +117,17 @@ const scalars = (arrays: Readonly<Record<string, NdArray>>): Record<string, numb
   Object.fromEntries(Object.entries(arrays).filter(([, { shape }]) => shape.length === 0)
     .map(([name, { data }]) => [name, Number(data[0])]));
 
-function requireFinite(metrics: Readonly<Record<string, number>>, step: number, state: () => State): void {
+function requireFinite(metrics: Readonly<Record<string, number>>, step: number, remedy: string, state: () => State): void {
   const bad = Object.entries(metrics).find(([, value]) => !Number.isFinite(value));
   if (!bad) return;
   const tensor = firstNotFinite(state());
-  throw new DivergedError(`step ${step}: ${bad[0]} is ${bad[1]}${tensor ? `, and so is part of ${tensor}` : ''}; ` +
-    'try a smaller --lr or a longer warm-up');
+  throw new DivergedError(`step ${step}: ${bad[0]} is ${bad[1]}${tensor ? `, and so is part of ${tensor}` : ''}; ${remedy}`);
 }
 
 /** The state itself; throws DivergedError where a tensor of it is not finite, so that no such state is ever saved. */
-function finiteState(state: State, step: number): State {
+function finiteState(state: State, step: number, remedy: string): State {
   const tensor = firstNotFinite(state);
-  if (tensor) throw new DivergedError(`step ${step}: ${tensor} is not finite; try a smaller --lr or a longer warm-up`);
+  if (tensor) throw new DivergedError(`step ${step}: ${tensor} is not finite; ${remedy}`);
   return state;
 }
 

@@ -73,14 +73,14 @@ describe('byo dataset-distill', () => {
   });
 
   test('what does not fit together is an error that says what to do', async () => {
-    await failed(3, 'the data set has 64 images to learn from, fewer than the 65 of the synthetic set; use --size 64 or less',
+    await failed(3, 'the data set has 64 examples to learn from, fewer than the 65 of the synthetic set; use --size 64 or less',
       'dataset-distill', 'set.st', '--target', 'target.st', '--preset', 'tiny', '--size', '65');
     await failed(2, 'give --target MODEL', 'dataset-distill', 'set.st');
     await failed(2, '--targets knows no features of shifted images', 'dataset-distill', 'set.st', '--targets', 'features.st');
     await failed(4, /singular with --ridge 0, .*give a larger --ridge, such as 1e-6/, 'dataset-distill', 'set.st', '--target', 'target.st',
       '--size', '64', '--batch', '24', '--steps', '2', '--pool-steps', '1', '--encoder', 'distillnet4', '--width', '1', '--ridge', '0', '-q');
     await writeArtifact(at('few.st'), { kind: 'embeddings', schema: 1, meta: {}, tensors: new Map([['features', float32([3, 2])]]) });
-    await failed(3, 'few.st: features are [3,2], but [80, d] is needed, a row for each image of set.st',
+    await failed(3, 'few.st: features are [3,2], but [80, d] is needed, a row for each example of set.st',
       'dataset-distill', 'set.st', '--targets', 'few.st', '--augmentation', 'none');
   });
 });
@@ -105,7 +105,7 @@ describe('byo pretrain from-distilled', () => {
     const small = await readArtifact(at('small.st'));
     const tensors = new Map<string, NdArray>([...small.tensors, ['y_syn', float32([11, 4])]]);
     await writeArtifact(at('wrong.st'), { ...small, tensors });
-    await failed(3, 'wrong.st: y_syn is float32 [11,4], but float32 [12, d] is expected, one target for each image of x_syn',
+    await failed(3, 'wrong.st: y_syn is float32 [11,4], but float32 [12, d] is expected, one target for each example of x_syn',
       'pretrain', 'from-distilled', 'wrong.st');
     await writeFile(at('empty.st'), '');
     await failed(3, 'empty.st', 'pretrain', 'from-distilled', 'empty.st');

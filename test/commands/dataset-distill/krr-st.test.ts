@@ -78,7 +78,8 @@ function toySource(count = 60): Source {
     const means = [0, 1, 2].map((c) => plane(c).reduce((a, b) => a + b, 0) / (64 * 255));
     for (let k = 0; k < 4; k++) for (let c = 0; c < 3; c++) targets.data[i * 4 + k]! += means[c]! * map[c * 4 + k]!;
   }
-  return { set, input: { channels: 3, size: 8, mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] }, targets };
+  const input = { channels: 3, size: 8, mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] };
+  return { set: { examples: set.images }, input, targets };
 }
 
 const OPTIONS: KrrStOptions = {
@@ -112,7 +113,7 @@ describe('krrSt', () => {
     const first = rows.flatMap((row) => Array.from(source.targets!.data.subarray(row * 4, row * 4 + 4)));
     expect(valuesOf(images.state, 'synthetic.targets')).toEqual(first);
     expect(valuesOf(targets.state, 'synthetic.targets')).not.toEqual(first);
-    const { data } = source.set.images;
+    const data = source.set.examples.data as Uint8Array;
     const pixels = rows.flatMap((row) => Array.from(data.subarray(row * 192, row * 192 + 192), (v) => Math.fround(v / 255)));
     expect(valuesOf(targets.state, 'synthetic.images')).toEqual(pixels);
     expect(valuesOf(state, 'synthetic.images')).not.toEqual(pixels);
@@ -166,7 +167,7 @@ describe('krrSt', () => {
 
   test('more synthetic images than real ones, and a kernel that is singular, are errors that say what to do', async () => {
     await expect(distil({ size: 61 })).rejects
-      .toThrow('the data set has 60 images to learn from, fewer than the 61 of the synthetic set; use --size 60 or less');
+      .toThrow('the data set has 60 examples to learn from, fewer than the 61 of the synthetic set; use --size 60 or less');
     await expect(distil({ batch: 61 })).rejects.toThrow('use --batch 60 or less');
     // 32 features and an offset cannot tell 50 images apart.
     await expect(distil({ size: 50, ridge: 0, encoder: { name: 'distillnet2', width: 4 } })).rejects

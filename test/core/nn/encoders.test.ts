@@ -60,8 +60,14 @@ describe('ConvNets', () => {
     expect(traced({ name: 'convnet3', width: 8 }, [2, 3, 32, 32]).outputs.get('y')!.shape).toEqual([2, 32]);
   });
 
-  test('an image too small for four halvings is an error that says so', () => {
-    expect(() => traced({ name: 'convnet4', width: 8 }, [2, 3, 8, 8])).toThrow(/maxPool2d: windows of 2 do not fit \[2, 64, 1, 1\]/);
+  test('images whose sides cannot be halved so often are an error that names what fits', () => {
+    expect(() => traced({ name: 'convnet4', width: 8 }, [2, 3, 8, 8])).toThrow('convnet4 takes images with sides of at least 16 pixels, '
+      + 'but these are 8x8; take another encoder (convnet3, vgg11 or a resnet), or make images of a size that fits: byo convert --size 16');
+    expect(() => traced({ name: 'distillnet3', width: 8 }, [2, 3, 20, 24])).toThrow('distillnet3 takes images with sides of a multiple of 8 pixels, '
+      + 'but these are 20x24; take another encoder (distillnet2, vgg11 or a resnet), or make images of a size that fits: byo convert --size 24');
+    expect(() => traced({ name: 'alexnet', width: 2 }, [2, 3, 7, 9])).toThrow('byo convert --size 8');
+    // What is said to fit does.
+    for (const name of ['convnet3', 'distillnet3', 'alexnet', 'vgg11', 'resnet10'] as const) traced({ name, width: 2 }, [2, 3, 8, 8]);
   });
 });
 
