@@ -22,15 +22,23 @@ export interface Distilled {
   readonly all: State;
 }
 
+/** Images to train on, and others to test on. */
+export interface Divided {
+  readonly training: LabelledImages;
+  readonly test: LabelledImages;
+}
+
 /** What an experiment is given. */
 export interface Laboratory {
   readonly options: Options;
   /** Seeds of the repetitions. */
   readonly seeds: readonly number[];
-  readonly training: LabelledImages;
-  readonly test: LabelledImages;
+  /** The set that students are distilled on. */
+  readonly own: Divided;
+  /** Another one, that encoders are probed on too. */
+  readonly transfer: Divided | undefined;
   readonly compute: CompileOptions & { readonly algebra: LinearAlgebra };
-  /** Distils, with some other options than those given. */
+  /** Distils on the training images, or on some of them, with some other options than those given. */
   distil(seed: number, changes?: Partial<Options>, watch?: Watch): Promise<Distilled>;
   /** The student that --model names, or one distilled for the seed. */
   student(seed: number): Promise<Distilled>;
@@ -43,8 +51,20 @@ export interface Laboratory {
 
 /** Sees a distillation's first state, and what every step reports. */
 export interface Watch {
+  /** Of the training images those to distil on; all where left out. */
+  readonly only?: readonly number[];
   start?(start: Distilled): Promise<void>;
-  step?(metrics: Readonly<Record<string, number>>, done: number, steps: number, stepsPerEpoch: number): void;
+  step?(step: Step): void | Promise<void>;
+}
+
+/** A step of a distillation that is done. */
+export interface Step {
+  readonly metrics: Readonly<Record<string, number>>;
+  readonly done: number;
+  readonly steps: number;
+  readonly stepsPerEpoch: number;
+  /** The networks as they are now. */
+  now(): Distilled;
 }
 
 /** What an experiment found. */
@@ -56,10 +76,14 @@ export interface Findings {
   readonly chart: TopLevelSpec;
 }
 
-export interface Furniture {
+/** Images, and where they come from, for messages. */
+export interface NamedSet {
   readonly set: ImageSet;
-  /** Where the images come from, for messages. */
   readonly source: string;
+}
+
+export interface Furniture extends NamedSet {
+  readonly transfer: NamedSet | undefined;
   readonly options: Options & { readonly seed: number; readonly device: string; readonly threads: number | undefined };
   /** A student that is there. */
   readonly ready: Distilled | undefined;
@@ -67,29 +91,29 @@ export interface Furniture {
 }
 
 /** Divides the data and sets up what experiments do with them; throws InputError where there are no labels. */
-export async function furnish(context: Context, { set, source, options, ready, algebra }: Furniture): Promise<Laboratory> {
-  const { labels, images } = set;
-  if (!labels) throw new InputError(`${source} has no labels, which a study probes with; convert the data with class folders or labels`);
-  const classes = set.classes?.length ?? classCount(labels);
+export async function furnish(context: Context, furniture: Furniture): Promise<Laboratory> {
+  const { set, source, transfer, options, ready, algebra } = furniture;
   const compute = { device: parseDevice(options.device), threads: options.threads, algebra };
-  const rows = divide(set, options.seed);
-  const part = (which: readonly number[]): LabelledImages =>
-    ({ images, rows: which, labels: which.map((i) => labels[i]!), classes });
-  // Labels stay out of what is distilled from.
-  const unlabelled: ImageSet = { images: imagesAt(images, rows.train), skipped: [] };
+  const own = divided({ set, source }, options.seed);
+  const { rows } = own.training;
   const distil: Laboratory['distil'] = async (seed, changes = {}, watch = {}) => {
+    const chosen = watch.only ? watch.only.map((i) => rows[i]!) : Array.from(rows);
+    // Labels stay out of what is distilled from.
+    const unlabelled: ImageSet = { images: imagesAt(set.images, chosen), skipped: [] };
     const job = randomTeacher.setup(unlabelled, { ...options, monitor: 'none', ...changes }, seed);
     const distilled = (state: State): Distilled => networksOf(job.model(state));
     await watch.start?.(distilled(job.initial!()));
     const { state } = await train(job, {
-      seed, ...compute, onStep: ({ metrics, done }) => watch.step?.(metrics, done, job.steps, job.stepsPerEpoch!),
+      seed, ...compute,
+      onStep: ({ metrics, done, state: current }) =>
+        watch.step?.({ metrics, done, steps: job.steps, stepsPerEpoch: job.stepsPerEpoch!, now: () => distilled(current()) }),
     });
     return distilled(state);
   };
   const progress = await context.terminal.progress(`study ${options.study}`, 0, 'parts');
   let parts = 0;
   return {
-    context, options, compute, distil, training: part(rows.train), test: part(rows.test),
+    context, options, compute, distil, own, transfer: transfer && divided(transfer, options.seed),
     seeds: Array.from({ length: options.repeats }, (_, i) => options.seed + i),
     student: async (seed) => ready ?? distil(seed),
     advance: (total) => progress.update(++parts, {}, total),
@@ -106,12 +130,15 @@ export function networksOf(model: Pick<Artifact, 'meta' | 'tensors'>, name = 'th
   };
 }
 
-/** Rows to train on and to test on: as the data mark them, else a fifth of every class. */
-function divide({ images, labels, split }: ImageSet, seed: number): { train: number[]; test: number[] } {
+/** Images to train on and to test on: as the data mark them, else a fifth of every class. Throws InputError without labels. */
+function divided({ set: { images, labels, classes, split }, source }: NamedSet, seed: number): Divided {
+  if (!labels) throw new InputError(`${source} has no labels, which a study probes with; convert the data with class folders or labels`);
+  const part = (rows: readonly number[]): LabelledImages =>
+    ({ images, rows, labels: rows.map((i) => labels[i]!), classes: classes?.length ?? classCount(labels) });
   const all = Array.from({ length: images.shape[0]! }, (_, i) => i);
   if (split?.includes(SPLIT.test)) {
-    return { train: all.filter((i) => split[i] !== SPLIT.test), test: all.filter((i) => split[i] === SPLIT.test) };
+    return { training: part(all.filter((i) => split[i] !== SPLIT.test)), test: part(all.filter((i) => split[i] === SPLIT.test)) };
   }
-  const { train: fit, test } = splitRows(all.length, { validation: 0, test: 0.2 }, { seed, labels: labels! });
-  return { train: Array.from(fit), test: Array.from(test) };
+  const { train: fit, test } = splitRows(all.length, { validation: 0, test: 0.2 }, { seed, labels });
+  return { training: part(Array.from(fit)), test: part(Array.from(test)) };
 }

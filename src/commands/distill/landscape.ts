@@ -52,7 +52,9 @@ async function onLine(
 }
 
 /** A state whose running statistics, where it has any, are measured again on the training images. */
-export async function recalibrated({ training, compute }: Laboratory, encoder: ImageEncoder, state: State): Promise<State> {
+export async function recalibrated(
+  { own: { training }, compute }: Laboratory, encoder: ImageEncoder, state: State,
+): Promise<State> {
   if (![...state.keys()].some((name) => name.endsWith('.running_mean'))) return state;
   const measured = await recalibratedWeights(encoder, state, imagesAt(training.images, Array.from(training.rows)), compute);
   return new Map([...state, ...measured]);

@@ -130,7 +130,7 @@ interface Gauge {
  * student, temperatures), and a probe of the features in evaluation mode, with running statistics of the network's own.
  */
 function gaugeOf(laboratory: Laboratory, teacher: Distilled): Gauge {
-  const { training, options, compute } = laboratory;
+  const { own: { training }, options, compute } = laboratory;
   const { encoder, input: expected } = teacher.encoder;
   const [, channels, height, width] = training.images.shape as [number, number, number, number];
   const batch = Math.min(options.batch, options.planeImages, training.labels.length);

@@ -10,29 +10,41 @@ import { pixelFeatures } from '../embed.js';
 import { standardizeAll } from '../probe/common.js';
 import { labelledRows, type Labelled } from '../probe/data.js';
 import { byLbfgs } from '../probe/linear.js';
-import type { Laboratory } from './laboratory.js';
+import type { Divided, Laboratory } from './laboratory.js';
 
 export type ProbeName = 'linear' | 'knn';
 
-/** Shares of right answers on the test images. */
-export type Probed = Readonly<Record<ProbeName, number>>;
-
-/** What an encoder's features tell, in evaluation mode. */
-export async function probeEncoder(laboratory: Laboratory, encoder: ImageEncoder, weights: State): Promise<Probed> {
-  const tables = await encoded(laboratory, encoder, weights);
-  return { linear: await linearProbe(laboratory, tables), knn: knnProbe(laboratory, tables) };
+/** Shares of right answers on the test images; `transfer...` on those of another set, where --transfer names one. */
+export interface Probed extends Readonly<Record<ProbeName, number>> {
+  readonly transferLinear?: number;
+  readonly transferKnn?: number;
 }
 
-/** One of the two probes. */
+type Features = (images: NdArray<Uint8Array>) => Promise<NdArray>;
+
+/** What an encoder's features tell, in evaluation mode. */
+export const probeEncoder = (laboratory: Laboratory, encoder: ImageEncoder, weights: State): Promise<Probed> =>
+  probe(laboratory, (images) => embedImages(encoder, weights, images, laboratory.compute));
+
+/** What the pixels themselves tell. */
+export const probePixels = (laboratory: Laboratory): Promise<Probed> =>
+  probe(laboratory, async (images) => pixelFeatures(images, Math.min(...images.shape.slice(2))));
+
+/** What one of the two probes says of an encoder. */
 export async function probeBy(name: ProbeName, laboratory: Laboratory, encoder: ImageEncoder, weights: State): Promise<number> {
-  const tables = await encoded(laboratory, encoder, weights);
+  const tables = await tablesOf(laboratory.own, (images) => embedImages(encoder, weights, images, laboratory.compute));
   return name === 'linear' ? linearProbe(laboratory, tables) : knnProbe(laboratory, tables);
 }
 
-/** What the pixels themselves tell. */
-export async function probePixels(laboratory: Laboratory): Promise<Probed> {
-  const tables = await tablesOf(laboratory, async (images) => pixelFeatures(images, Math.min(...images.shape.slice(2))));
-  return { linear: await linearProbe(laboratory, tables), knn: knnProbe(laboratory, tables) };
+async function probe(laboratory: Laboratory, features: Features): Promise<Probed> {
+  const both = async (set: Divided) => {
+    const tables = await tablesOf(set, features);
+    return { linear: await linearProbe(laboratory, tables), knn: knnProbe(laboratory, tables) };
+  };
+  const own = await both(laboratory.own);
+  if (!laboratory.transfer) return own;
+  const { linear, knn } = await both(laboratory.transfer);
+  return { ...own, transferLinear: linear, transferKnn: knn };
 }
 
 /** Features of the training and of the test images. */
@@ -42,12 +54,7 @@ interface Tables {
   readonly classes: number;
 }
 
-const encoded = (laboratory: Laboratory, encoder: ImageEncoder, weights: State): Promise<Tables> =>
-  tablesOf(laboratory, (images) => embedImages(encoder, weights, images, laboratory.compute));
-
-async function tablesOf(
-  { training, test }: Laboratory, features: (images: NdArray<Uint8Array>) => Promise<NdArray>,
-): Promise<Tables> {
+async function tablesOf({ training, test }: Divided, features: Features): Promise<Tables> {
   const table = async ({ images, rows, labels }: LabelledImages): Promise<Labelled> => {
     const { shape, data } = await features(imagesAt(images, Array.from(rows)));
     return { x: matrix(shape[0]!, shape[1]!, data as Float32Array), labels: Int32Array.from(labels) };

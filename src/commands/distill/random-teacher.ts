@@ -167,6 +167,8 @@ export const randomTeacher: PretrainMethod<typeof options> = {
     ['byo embed --model student.st --target photos.st | byo probe linear', 'what its teacher knows, to compare with byo embed without --target'],
     ['byo distill random-teacher photos.st --preset vgg --keep-every 1000 -o student.st', "the paper's VGG-11, with models to probe along the way"],
     ['byo distill random-teacher photos.st --preset tiny --inputs gaussian -o control.st', 'the control: noise instead of images'],
+    ['byo distill random-teacher photos.st --preset tiny --study training --transfer other.st', 'student against teacher, step by step, also '
+      + 'on another set'],
     ['byo distill random-teacher photos.st --preset tiny --study locality --plot locality.svg', 'features and KL against alpha'],
     ['byo distill random-teacher photos.st --study lottery --model student.st --plot lottery.svg', 'pruning with rewinding, from a student that is there'],
     ['byo distill random-teacher photos.st --study landscape --model student.st', 'barriers between students fine-tuned in different orders'],

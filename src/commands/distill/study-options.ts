@@ -2,10 +2,14 @@ import { choice, flag, integer, number, numbers, text } from '../../cli/options.
 
 /** Options of the experiments around distillation; they mean nothing without --study. */
 export const studyOptions = {
-  study: choice({ choices: ['locality', 'lottery', 'landscape', 'plane'], help: 'an experiment instead of one model: probes against --alpha; '
-    + 'pruning with rewinding; barriers between fine-tuned students; KL and probes around the teacher. Needs labels' }),
+  study: choice({ choices: ['training', 'locality', 'data', 'lottery', 'landscape', 'plane'], help: 'an experiment instead of one model: probes '
+    + 'along training, against --alpha, against the number of images; pruning with rewinding; barriers between fine-tuned students; KL and '
+    + 'probes around the teacher. Needs labels' }),
   model: text({ placeholder: 'file', local: true, help: 'lottery, landscape: a student that is there, instead of distilling one' }),
   repeats: integer({ default: 1, min: 1, help: 'a study is run for so many seeds, from --seed on' }),
+  transfer: text({ placeholder: 'file', local: true, help: 'training, locality, data: another set with labels, on which encoders are probed too' }),
+  probes: integer({ default: 5, min: 1, help: 'training: how often the student is probed on its way' }),
+  counts: numbers({ placeholder: 'images', help: 'data: how many of the training images to distil on; a 64th to all of them where left out' }),
   alphas: numbers({ placeholder: 'alpha', default: [1e-4, 0.25, 0.5, 0.75, 1], help: 'locality: values of --alpha' }),
   tuneEpochs: number({ default: 10, positive: true, help: 'lottery, landscape: epochs of supervised training; the paper 160' }),
   tuneLr: number({ default: 0.1, positive: true, help: 'its learning rate for a batch of 256, a tenth after half and after three quarters of it' }),

@@ -22,7 +22,7 @@ export interface Tuning extends Job {
  * images that are flipped and shifted by up to an eighth of their size. `order` draws batches and views, `seed` the classifier.
  */
 export function tuning(
-  { training, options }: Laboratory, encoder: ImageEncoder,
+  { own: { training }, options }: Laboratory, encoder: ImageEncoder,
   { seed, order = seed, masked }: { readonly seed: number; readonly order?: number; readonly masked?: (p: Variable) => boolean },
 ): Tuning {
   const batch = Math.min(options.tuneBatch, training.labels.length);
@@ -54,7 +54,7 @@ export async function tune(
 
 /** Share of wrong answers on the test images, and their mean cross-entropy. */
 export async function testScores(
-  { test, compute }: Laboratory, encoder: ImageEncoder, state: State,
+  { own: { test }, compute }: Laboratory, encoder: ImageEncoder, state: State,
 ): Promise<{ error: number; loss: number }> {
   const scores = await classScores(encoder, state, imagesAt(test.images, Array.from(test.rows)), compute);
   const labels = Int32Array.from(test.labels);

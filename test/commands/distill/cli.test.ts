@@ -176,6 +176,44 @@ describe('--study', () => {
     expect(corners.every((row) => !('knn' in row))).toBe(true);
   });
 
+  test('training: student against teacher on the way, on the own set and on another one', async () => {
+    await run('synth', 'images', '--count', '60', '--size', '16', '--classes', '3', '--seed', '4', '-o', 'other.st');
+    const words = study('training', '--steps', '7', '--probes', '3', '--transfer', 'other.st', '--json', '-o', 'training.st', '-f',
+      '--plot', 'training.svg');
+    const points = jsonOf((await run(...words)).stdout).filter(({ table }) => table === 'points');
+    expect(points.map(({ network, step }) => [network, step])).toEqual(
+      [['student', 0], ['student', 2], ['student', 5], ['student', 7], ['teacher', 0], ['pixels', 0]]);
+    const [start, , , end, teacher, pixels] = points;
+    expect(end.distance).toBeGreaterThan(start.distance);
+    for (const [gain, probe] of [['gain', 'linear'], ['transferGain', 'transferLinear']]) {
+      for (const row of points) expect(row[gain!]).toBeCloseTo(row[probe!] - teacher[probe!], 10);
+    }
+    const [same] = jsonOf((await run(...study('locality', '--steps', '7', '--alphas', '0.0001', '--json'))).stdout);
+    expect([same.linear, same.knn, same.start]).toEqual([end.linear, end.knn, start.linear]);
+    // The other set has probes of its own: the same as where it is the only one.
+    const [, , alone] = jsonOf((await run(...line('other.st', '-q', '--study', 'locality', '--steps', '1', '--alphas', '1', '--json'))).stdout);
+    expect([alone.linear, alone.knn]).toEqual([pixels.transferLinear, pixels.transferKnn]);
+    expect(await readFile(at('training.svg'), 'utf8')).toContain('knn, transfer');
+    const { recipe } = await readArtifact(at('training.st'));
+    expect(recipe!.inputs.map(({ role, name }) => [role, name])).toEqual([['data', 'set.st'], ['transfer', 'other.st']]);
+    await run('replay', 'training.st', '--check', '--threads', '1', '-q');
+  });
+
+  test('data: more images, each set within the next, for the same number of steps; and noise', async () => {
+    const words = study('data', '--steps', '6', '--counts', '8,48', '--plot', 'data.svg', '--json');
+    const points = jsonOf((await run(...words)).stdout).filter(({ table }) => table === 'points');
+    expect(points.map(({ network, images }) => [network, images])).toEqual(
+      [['student', 8], ['student', 48], ['on noise', 0], ['teacher', 0], ['pixels', 0]]);
+    const [few, all, noise] = points;
+    expect(new Set([few, all, noise].map(({ kl }) => kl)).size).toBe(3);
+    // As many steps of Adam go about as far.
+    expect(Math.abs(all.distance / few.distance - 1)).toBeLessThan(0.5);
+    const text = (await run(...study('data', '--steps', '6', '--counts', '8'))).stdout.split('\n');
+    expect(text[0]!.split(/ +/)).toEqual(['network', 'images', 'linear', 'knn', 'kl', 'distance', 'gain']);
+    expect(text[2]).toMatch(/^on noise +0\.\d+ +0\.\d+ +\d/);
+    expect(await readFile(at('data.svg'), 'utf8')).toContain('on noise');
+  });
+
   test('several seeds give intervals', async () => {
     const { stdout } = await run(...study('landscape', '--steps', '2', '--orders', '2', '--points', '3', '--repeats', '2', '--tune-epochs', '1'));
     expect(stdout).toContain('errorBarrier±');
@@ -188,8 +226,12 @@ describe('mistakes are one sentence, and leave nothing behind', () => {
     [['--head', '16,x'], 2, /--head takes a number/],
     [['--head', '1.5'], 2, '--head takes whole numbers of units such as 2048,2048'],
     [['--alphas', '0,1'], 2, '--alphas is for studies; give --study with it'],
-    [['--study', 'landscapes'], 2, /--study takes one of locality, lottery, landscape, plane, but 'landscapes' was given/],
+    [['--study', 'landscapes'], 2, /--study takes one of training, locality, data, lottery, landscape, plane, but 'landscapes' was given/],
     [['--study', 'locality', '--model', 'student.st'], 2, '--study locality distils students of its own; leave --model out'],
+    [['--study', 'plane', '--transfer', 'set.st'], 2, '--study plane does not probe students; --transfer is for training, locality, data'],
+    [['--transfer', 'set.st'], 2, '--transfer is for studies; give --study with it'],
+    [['--study', 'data', '--counts', '8,100'], 2, '--counts takes whole numbers from --batch 8 to the 48 training images, but 100 was given'],
+    [['--study', 'data', '--batch', '48', '--counts', '8'], 2, '--counts takes whole numbers from --batch 48'],
     [['--study', 'plane', '--model', 'student.st'], 2, '--study plane distils students of its own; leave --model out'],
     [['--study', 'plane', '--alpha', '1'], 1, 'the teacher, the near student and the far student lie on a line, so they span no plane'],
     [['--study', 'locality', '--alphas', '0,2'], 2, '--alphas takes numbers from 0 to 1, but 2 was given'],
