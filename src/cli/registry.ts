@@ -81,6 +81,8 @@ export const registry: readonly Entry[] = [
     load: async () => (await import('../commands/synth/captioned.js')).captioned },
   { name: 'synth density', group: 'Tools', summary: 'draw points from a density of known form',
     load: async () => (await import('../commands/synth/density.js')).density },
+  { name: 'synth pockets', group: 'Tools', summary: 'make receptors with pockets, ligands and true poses, in families',
+    load: async () => (await import('../commands/synth/pockets.js')).pockets },
   { name: 'inspect', group: 'Tools', summary: 'what a tensor file is and how it was made',
     load: async () => (await import('../commands/inspect.js')).inspect },
   { name: 'doctor', group: 'Tools', summary: 'check this machine: versions, devices, a self-test',
