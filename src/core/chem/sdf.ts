@@ -163,7 +163,8 @@ class Lines {
   }
 
   element(symbol: string | undefined): number {
-    const element = atomicNumber(symbol ?? '');
+    if (!symbol) throw this.error("an element's symbol was expected");
+    const element = atomicNumber(symbol);
     if (!element) throw this.error(`'${symbol}' is no element; queries and dummy atoms cannot be docked`);
     return element;
   }

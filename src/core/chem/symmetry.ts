@@ -1,5 +1,7 @@
 import { neighboursOf, type Molecule } from './molecule.js';
 
+type Graph = Pick<Molecule, 'elements' | 'bonds'>;
+
 /** The least root mean square deviation over the symmetries of a molecule. */
 export interface SymmetricRmsd {
   /** Å */
@@ -14,7 +16,7 @@ export interface SymmetricRmsd {
  * Classes of atoms that no symmetry of the graph can tell apart by their surroundings: elements refined by the classes of their
  * neighbours until nothing changes. [n] numbers from 0. Bond orders do not count: the two oxygens of a carboxylate are alike.
  */
-export function symmetryClasses({ elements, bonds }: Pick<Molecule, 'elements' | 'bonds'>): number[] {
+export function symmetryClasses({ elements, bonds }: Graph): number[] {
   const neighbours = neighboursOf(elements.length, bonds);
   const numbered = (keys: readonly string[]): number[] => {
     const order = new Map([...new Set(keys)].sort().map((key, i) => [key, i]));
@@ -29,9 +31,18 @@ export function symmetryClasses({ elements, bonds }: Pick<Molecule, 'elements' |
 }
 
 /** All maps of a molecule's graph onto itself that keep elements and bonds, at most `limit` of them. */
-export function automorphisms(known: Pick<Molecule, 'elements' | 'bonds'>, limit = 10_000): number[][] {
+export function automorphisms(known: Graph, limit = 10_000): number[][] {
   const found: number[][] = [];
-  search(known, () => 0, () => {}, (mapping) => { found.push([...mapping]); return found.length < limit; });
+  search(known, known, () => 0, () => undefined, (mapping) => { found.push([...mapping]); return found.length < limit; });
+  return found;
+}
+
+/** For each atom of `one` the atom of `other` that it is in the same molecule; undefined where the graphs differ. */
+export function isomorphism(one: Graph, other: Graph): number[] | undefined {
+  let found: number[] | undefined;
+  if (one.elements.length === other.elements.length && one.bonds.length === other.bonds.length) {
+    search(one, other, () => 0, () => undefined, (mapping) => { found = [...mapping]; return false; });
+  }
   return found;
 }
 
@@ -40,7 +51,7 @@ export function automorphisms(known: Pick<Molecule, 'elements' | 'bonds'>, limit
  * the molecule's graph (branch and bound: symmetries of many equal parts are not listed one by one).
  */
 export function symmetricRmsd(
-  known: Pick<Molecule, 'elements' | 'bonds'>, pose: ArrayLike<number>, reference: ArrayLike<number>, maxNodes = 1_000_000,
+  known: Graph, pose: ArrayLike<number>, reference: ArrayLike<number>, maxNodes = 1_000_000,
 ): SymmetricRmsd {
   const n = known.elements.length;
   const squared = (i: number, j: number): number => {
@@ -48,30 +59,33 @@ export function symmetricRmsd(
     for (let axis = 0; axis < 3; axis++) sum += (pose[3 * i + axis] - reference[3 * j + axis]) ** 2;
     return sum;
   };
-  let best = 0;
-  for (let i = 0; i < n; i++) best += squared(i, i);
   let mapping = [...Array(n).keys()];
+  let best = mapping.reduce((sum, i) => sum + squared(i, i), 0);
   let nodes = 0;
-  const finished = search(
-    known, squared, (cost) => (++nodes > maxNodes ? 'stop' : cost >= best ? 'cut' : undefined),
+  const exact = search(
+    known, known, squared, (cost) => (++nodes > maxNodes ? 'stop' : cost >= best ? 'cut' : undefined),
     (found, cost) => { [best, mapping] = [cost, [...found]]; return true; });
-  return { rmsd: Math.sqrt(best / n), mapping, exact: finished };
+  return { rmsd: Math.sqrt(best / n), mapping, exact };
 }
 
 /**
- * Walks over the automorphisms atom by atom, each next to one that is mapped already. `bound` sees the cost so far and may cut a
- * branch off or stop; `visit` sees every whole mapping and says whether to go on. Returns false where it was stopped by `bound`.
+ * Walks over the maps of one graph onto another that keep elements and bonds, atom by atom, each next to one that is mapped
+ * already. `bound` sees the cost so far and may cut a branch off or stop; `visit` sees every whole mapping and says whether to go
+ * on. Returns false where `bound` stopped it.
  */
 function search(
-  known: Pick<Molecule, 'elements' | 'bonds'>, cost: (atom: number, image: number) => number,
-  bound: (cost: number) => 'cut' | 'stop' | undefined | void, visit: (mapping: readonly number[], cost: number) => boolean,
+  from: Graph, to: Graph, cost: (atom: number, image: number) => number,
+  bound: (cost: number) => 'cut' | 'stop' | undefined, visit: (mapping: readonly number[], cost: number) => boolean,
 ): boolean {
-  const n = known.elements.length;
-  const neighbours = neighboursOf(n, known.bonds);
-  const classes = symmetryClasses(known);
+  const n = from.elements.length;
+  const [neighbours, around] = [neighboursOf(n, from.bonds), neighboursOf(n, to.bonds)];
+  // Classes of both side by side, so that equal numbers mean equal surroundings.
+  const both = symmetryClasses({
+    elements: Uint8Array.from([...from.elements, ...to.elements]),
+    bonds: [...from.bonds, ...to.bonds.map(({ a, b, order }) => ({ a: a + n, b: b + n, order }))],
+  });
+  const [classes, others] = [both.slice(0, n), both.slice(n)];
   const order = walk(neighbours);
-  const members = new Map<number, number[]>();
-  classes.forEach((own, i) => members.set(own, [...(members.get(own) ?? []), i]));
   const mapping = Array<number>(n).fill(-1);
   const taken = new Uint8Array(n);
   let stopped = false;
@@ -80,9 +94,9 @@ function search(
     const atom = order[depth];
     const mapped = neighbours[atom].filter((other) => mapping[other] >= 0);
     // Images are among the neighbours of a mapped neighbour's image; the first atom of a fragment goes anywhere in its class.
-    const candidates = (mapped.length > 0 ? neighbours[mapping[mapped[0]]] : members.get(classes[atom])!)
-      .filter((image) => !taken[image] && classes[image] === classes[atom]
-        && mapped.every((other) => neighbours[image].includes(mapping[other])))
+    const candidates = (mapped.length > 0 ? around[mapping[mapped[0]]] : [...others.keys()])
+      .filter((image) => !taken[image] && others[image] === classes[atom]
+        && mapped.every((other) => around[image].includes(mapping[other])))
       .map((image) => ({ image, own: cost(atom, image) }))
       .sort((a, b) => a.own - b.own);
     for (const { image, own } of candidates) {
