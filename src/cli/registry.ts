@@ -87,6 +87,8 @@ export const registry: readonly Entry[] = [
     load: async () => (await import('../commands/synth/density.js')).density },
   { name: 'synth table', group: 'Tools', summary: 'draw a table with interactions, categories and missing values',
     load: async () => (await import('../commands/synth/table.js')).table },
+  { name: 'synth pockets', group: 'Tools', summary: 'make receptors with pockets, ligands and true poses, in families',
+    load: async () => (await import('../commands/synth/pockets.js')).pockets },
   { name: 'inspect', group: 'Tools', summary: 'what a tensor file is and how it was made',
     load: async () => (await import('../commands/inspect.js')).inspect },
   { name: 'doctor', group: 'Tools', summary: 'check this machine: versions, devices, a self-test',
