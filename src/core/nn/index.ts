@@ -12,6 +12,8 @@ export * from './distillnet.js';
 export * from './alexnet.js';
 export * from './efficientnet.js';
 export * from './transformer.js';
+export * from './tokens.js';
+export * from './t-jepa.js';
 export * from './unet.js';
 export * from './encoders.js';
 export * from './matrices.js';
