@@ -88,11 +88,12 @@ export interface TJepaLearning {
  *
  * Masks have other sizes in every batch, and shapes are static, so places come filled up to the largest sizes, with what is used
  * marked. Filler is exact: as a key of attention it has a weight of exactly 0, it is not in the loss, and everything else works
- * token by token. Programs for every pair of sizes would need no filler, but a table of 54 columns has 378 pairs, all to be compiled.
+ * token by token. Programs for every pair of sizes would need none, but a table of 54 columns has 378 pairs, all to be compiled.
  */
 export function tJepaStep(
-  root: Scope, { rows, context: known, targets }: TJepaInputs, { encoder, predictor, categories }: TJepaNetworks, o: TJepaLearning,
+  root: Scope, { rows, context: known, targets }: TJepaInputs, networks: TJepaNetworks, o: TJepaLearning,
 ): { loss: Tensor } {
+  const { encoder, predictor, categories } = networks;
   const [masks, batch, length] = targets.tokens.shape as [number, number, number];
   const context = root.at('context');
   const target = root.at('target').startingFrom(context);
@@ -241,13 +242,14 @@ export const tJepa: PretrainMethod<typeof options, TableSet> = {
   options,
   presets: {
     default: {},
-    // The dropout of about 0.002 that goes with these is left out: drawing it for every weight of attention takes longer than the step.
+    // The dropout of 0.002 that goes with these is left out: drawing it for every weight of attention takes longer than the step.
     jannis: {
       hidden: 64, layers: 16, heads: 2, ff: 64, init: 'trunc-normal', predWidth: 16, predHeads: 4, predLayers: 16,
       ctxShare: [0.136, 0.368], tgtShare: [0.156, 0.622], lr: 3.66e-4, batch: 512, epochs: 300, warmupEpochs: 10,
     },
     tiny: {
-      hidden: 16, layers: 2, heads: 2, ff: 32, predWidth: 16, predHeads: 2, predLayers: 2, batch: 256, epochs: 40, lr: 1e-3, ema: 0.99,
+      hidden: 16, layers: 2, heads: 2, ff: 32, predWidth: 16, predHeads: 2, predLayers: 2,
+      lr: 1e-3, ema: 0.99, batch: 256, epochs: 40,
     },
   },
   data: reader,

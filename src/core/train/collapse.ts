@@ -1,13 +1,12 @@
-import type { NdArray } from '../array.js';
+import { rowsAt, type NdArray } from '../array.js';
 import type { EncodedTable } from '../data/table/encoding.js';
 import type { CompileOptions } from '../engine/index.js';
-import { rowsAt } from '../array.js';
 import { stream } from '../random.js';
 import { rankMe } from '../stats/diagnose.js';
 import { singularValues } from '../stats/linalg.js';
 import { matrix } from '../stats/matrix.js';
-import type { State } from './train.js';
 import { embedRows, poolTokens, type TableEncoder } from './table.js';
+import type { State } from './train.js';
 
 export const MONITORS = ['std', 'rank', 'kl'] as const;
 export type Monitor = (typeof MONITORS)[number];
@@ -54,8 +53,8 @@ export const effectiveRank = ({ shape, data }: NdArray<Float32Array>): number =>
 const [BINS, PAIRS, START] = [20, 128, 1e-3];
 
 /**
- * Mean over pairs of rows of KL(p || q) between the histograms of their entries, in bins that are common to all rows (the published
- * code looks at one pair); 0 where all rows are equal.
+ * Mean over pairs of rows of KL(p || q) between the histograms of their entries, in bins that are common to all rows (the
+ * published code looks at one pair); 0 where all rows are equal.
  */
 export function divergence({ shape, data }: NdArray<Float32Array>): number {
   const [count, width] = shape as [number, number];
