@@ -8,7 +8,7 @@ State   {context,target}.tokenizer.weight [tokens, d] (row 0 is [REG]), .bias [c
 Inputs  rows              float32 [batch, columns]
         context_tokens    int64 [batch, context]: indices of the tokens the context encoder sees (0 = [REG])
         target_tokens     int64 [targets, batch, predicted]: indices to predict, one predictor pass per target
-Step    loss = mean squared error of the predicted latents; AdamW lr 1e-3, decay 0.01 on matrices only; tau 0.996.
+Step    loss = mean squared error of the predicted latents; AdamW lr 1e-3, decay 0.01 on matrices that are no biases; tau 0.996.
 Both kinds of token get the fixed sin-cos position code with base 100. There is no dropout.
 """
 
@@ -132,10 +132,11 @@ def build_inputs(args):
 
 
 def make_step(model, args):
-    trained = [*model.context.parameters(), *model.predictor.parameters()]
+    trained = [*model.context.named_parameters(), *model.predictor.named_parameters()]
+    decays = [parameter.dim() > 1 and not name.endswith('bias') for name, parameter in trained]
     optimizer = torch.optim.AdamW([
-        {'params': [parameter for parameter in trained if parameter.dim() > 1], 'weight_decay': 0.01},
-        {'params': [parameter for parameter in trained if parameter.dim() <= 1], 'weight_decay': 0.0},
+        {'params': [parameter for (_, parameter), decayed in zip(trained, decays) if decayed], 'weight_decay': 0.01},
+        {'params': [parameter for (_, parameter), decayed in zip(trained, decays) if not decayed], 'weight_decay': 0.0},
     ], lr=1e-3, fused=True)
     loss_of = compiled(model, args)
     update_average = get_ema_multi_avg_fn(0.996)

@@ -1,14 +1,17 @@
 import { defineCommand } from '../cli/command.js';
 import { computeOptions, outputOptions, seedOption } from '../cli/common.js';
-import { flag, integer, text } from '../cli/options.js';
+import { choice, flag, integer, text } from '../cli/options.js';
 import { ndarray, type NdArray } from '../core/array.js';
 import { perExample } from '../core/data/dataset.js';
 import { areReal, EXAMPLE_KINDS, exampleSetOf } from '../core/data/examples.js';
+import { encodeTable, fitTable, tableFeatures, tableInputOf } from '../core/data/table/encoding.js';
+import { tableSetOf, tableWithoutTest } from '../core/data/table/set.js';
 import { parseDevice } from '../core/engine/index.js';
 import { UsageError } from '../core/errors.js';
 import { asInput, readArtifact, writeArtifact } from '../core/files/artifact.js';
 import { checkOutput, nameOf } from '../core/files/streams.js';
-import { modalityOf } from './features.js';
+import { POOLS } from '../core/train/index.js';
+import { modalityOf, type Named } from './features.js';
 
 const options = {
   model: text({ short: 'm', placeholder: 'file', local: true, help: 'model whose encoder to use; standard input where left out and --data is given' }),
@@ -16,6 +19,9 @@ const options = {
   batch: integer({ default: 64, min: 1, local: true, help: 'examples at a time' }),
   untrained: flag({ help: "the model's encoder with random weights instead (a baseline; see --seed)" }),
   pixels: integer({ min: 1, help: 'the pixels themselves, averaged down to so many a side, as features (a baseline; takes no model)' }),
+  raw: flag({ help: "a table's own columns, scaled, with a 1 for each category, as features (a baseline; the scales are those of --model, or "
+    + 'of the rows that are not marked as test)' }),
+  pool: choice({ choices: POOLS, help: "a row's tokens side by side, their mean, or the [REG] token; flatten where left out" }),
   target: flag({ help: "the target network's encoder instead of the online one" }),
   ...outputOptions, ...computeOptions, ...seedOption,
 } as const;
@@ -36,15 +42,19 @@ export const embed = defineCommand({
     if (argument !== undefined && o.data !== undefined) throw new UsageError(`two data sets were given, ${argument} and --data ${o.data}; give one`);
     const source = argument ?? o.data ?? '-';
     const modelSource = o.model ?? (source === '-' ? undefined : '-');
+    const baseline = o.pixels !== undefined ? '--pixels' : o.raw ? '--raw' : undefined;
+    if (o.pixels !== undefined && o.raw) throw new UsageError('--pixels is for images and --raw for tables; give one of them');
     if (o.pixels !== undefined && o.model) throw new UsageError('--pixels takes no model; leave --model out');
-    if (o.pixels === undefined && modelSource === undefined) throw new UsageError('embed needs a model: --model FILE, or --data FILE with the model on standard input');
+    if (!baseline && modelSource === undefined) throw new UsageError('embed needs a model: --model FILE, or --data FILE with the model on standard input');
     await checkOutput(o.output, { force: o.force });
 
-    const model = o.pixels !== undefined ? undefined
+    const model = baseline && o.model === undefined ? undefined
       : { artifact: await readArtifact(modelSource!, { kind: 'model' }), name: nameOf(modelSource!) };
     const data = { artifact: await readArtifact(source, { kind: EXAMPLE_KINDS }), name: nameOf(source) };
     let features: NdArray;
-    if (!model) {
+    if (o.raw) {
+      features = columnFeatures(data, model);
+    } else if (!model) {
       const { examples } = exampleSetOf(data.artifact, data.name);
       if (areReal(examples)) throw new UsageError(`--pixels averages images, but ${data.name} holds real numbers, which are features as they are`);
       features = pixelFeatures(examples as NdArray<Uint8Array>, o.pixels!);
@@ -52,7 +62,7 @@ export const embed = defineCommand({
       const modality = modalityOf(model);
       const progress = await context.terminal.progress('embed', modality.count(data), modality.examples);
       features = await modality.features(model, data, {
-        batch: o.batch, device: parseDevice(o.device), threads: o.threads, target: o.target,
+        batch: o.batch, pool: o.pool, device: parseDevice(o.device), threads: o.threads, target: o.target,
         ...(o.untrained && { untrained: o.seed }), onProgress: (n) => progress.update(n),
       });
       progress.stop();
@@ -68,6 +78,13 @@ export const embed = defineCommand({
     }, { force: o.force });
   },
 });
+
+/** The columns of a table as features, scaled as a model does or by what the table lets methods learn from. */
+function columnFeatures(data: Named, model: Named | undefined): NdArray {
+  const set = tableSetOf(data.artifact, data.name);
+  const input = model ? tableInputOf(model.artifact.meta, model.name) : fitTable(tableWithoutTest(set));
+  return tableFeatures(input, encodeTable(input, set, data.name));
+}
 
 /** Images in [0, 1] averaged down to side x side, [N, C * side * side]. */
 export function pixelFeatures(images: NdArray<Uint8Array>, side: number): NdArray {

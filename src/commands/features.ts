@@ -1,14 +1,21 @@
 import type { NdArray } from '../core/array.js';
 import { exampleSetOf } from '../core/data/examples.js';
-import { InputError } from '../core/errors.js';
+import { tableInputOf } from '../core/data/table/encoding.js';
+import { rowCount, tableSetOf } from '../core/data/table/set.js';
+import { InputError, UsageError } from '../core/errors.js';
 import type { Artifact } from '../core/files/artifact.js';
-import { embedImages, untrainedWeights, type EmbedOptions, type ImageEncoder } from '../core/train/index.js';
+import {
+  embedImages, embedTable, poolTokens, untrainedTableWeights, untrainedWeights,
+  type EmbedOptions, type ImageEncoder, type Pool, type TableEncoder,
+} from '../core/train/index.js';
 
 export interface FeatureOptions extends EmbedOptions {
   /** Random weights from this seed instead of the model's. */
   readonly untrained?: number;
   /** The target network's weights instead of the online ones. */
   readonly target?: boolean;
+  /** What becomes of the tokens of a row of a table; flatten where left out. */
+  readonly pool?: Pool | undefined;
 }
 
 /** A file with what messages call it. */
@@ -32,13 +39,27 @@ const MODALITIES = {
   image: {
     examples: 'images',
     count: ({ artifact, name }) => exampleSetOf(artifact, name).examples.shape[0]!,
-    features: async (model, data, { untrained, target = false, ...options }) => {
+    features: async (model, data, { untrained, target = false, pool, ...options }) => {
+      if (pool) throw new UsageError(`--pool is for rows of tables, but ${model.name} is a model of something else; leave it out`);
       const { examples } = exampleSetOf(data.artifact, data.name);
       const encoder = encoderOf(model.artifact, model.name);
       const weights = untrained !== undefined
         ? await untrainedWeights(encoder, examples, untrained, options)
         : encoderWeights(model.artifact, target, model.name);
       return embedImages(encoder, weights, examples, options);
+    },
+  },
+  table: {
+    examples: 'rows',
+    count: ({ artifact, name }) => rowCount(tableSetOf(artifact, name)),
+    // The encoder in the file is the target network already, which the paper embeds with.
+    features: async (model, data, { untrained, pool = 'flatten', ...options }) => {
+      const encoder = tableEncoderOf(model.artifact, model.name);
+      if (pool === 'reg' && encoder.encoder.reg === 0) throw new UsageError(`${model.name} has no [REG] token; use --pool flatten or mean`);
+      const weights = untrained !== undefined
+        ? untrainedTableWeights(encoder, untrained)
+        : encoderWeights(model.artifact, false, model.name);
+      return poolTokens(await embedTable(encoder, weights, tableSetOf(data.artifact, data.name), data.name, options), pool);
     },
   },
 } satisfies Record<string, Modality>;
@@ -61,6 +82,14 @@ export function encoderOf({ meta }: Artifact, source: string): ImageEncoder {
   if (!encoder || !input || 'modality' in input) {
     throw new InputError(`${source} holds a model without an image encoder; byo pretrain byol and its like make image encoders`);
   }
+  return { encoder, input };
+}
+
+/** The encoder of tables that a model file describes; throws InputError where it describes none. */
+export function tableEncoderOf({ meta }: Artifact, source: string): TableEncoder {
+  const input = tableInputOf(meta, source);
+  const { encoder } = meta as Partial<TableEncoder>;
+  if (encoder?.name !== 't-jepa') throw new InputError(`${source} holds a model of tables that is no encoder; byo pretrain t-jepa makes one`);
   return { encoder, input };
 }
 

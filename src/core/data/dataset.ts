@@ -71,11 +71,11 @@ export function vector({ tensors }: Artifact, name: string, count: number, sourc
 
 /**
  * What a data set says of each example besides the example itself, which features of it keep: `labels` with `meta.classes`,
- * `split`, and further labels such as `speaker`, which `meta.columns` lists with the names of their values.
+ * `targets`, `split`, and further labels such as `speaker`, which `meta.columns` lists with the names of their values.
  */
 export function perExample({ tensors, meta }: Artifact): Pick<Artifact, 'tensors' | 'meta'> {
   const { classes, columns } = meta;
-  const names = ['labels', 'split', ...Object.keys(columnsOf(meta))];
+  const names = ['labels', 'targets', 'split', ...Object.keys(columnsOf(meta))];
   return {
     tensors: new Map(names.flatMap((name) => (tensors.has(name) ? [[name, tensors.get(name)!]] : []))),
     meta: { ...(classes !== undefined && { classes }), ...(columns !== undefined && { columns }) },

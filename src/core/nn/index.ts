@@ -13,6 +13,8 @@ export * from './alexnet.js';
 export * from './efficientnet.js';
 export * from './mlp.js';
 export * from './transformer.js';
+export * from './tokens.js';
+export * from './t-jepa.js';
 export * from './unet.js';
 export * from './encoders.js';
 export * from './matrices.js';

@@ -1,5 +1,5 @@
 import { add, gelu, mul, relu, reshape, softmax, transpose, type Tensor, matmul, part } from '../graph/index.js';
-import { xavierUniform, zeros } from './init.js';
+import { xavierUniform, zeros, type Initializer } from './init.js';
 import { dropout, layerNorm, linear } from './layers.js';
 import type { Scope } from './scope.js';
 
@@ -9,16 +9,20 @@ export interface TransformerLayerOptions {
   readonly feedForward: number;
   readonly activation?: 'relu' | 'gelu';
   readonly dropout?: number;
+  /** Start of the weights of linear layers (not of queries, keys and values); PyTorch's defaults where left out. */
+  readonly init?: Initializer;
   /** Normalise before each part (pre-norm) or after its residual sum (post-norm, as in Vaswani et al. 2017). */
   readonly preNorm?: boolean;
 }
+
+type AttentionOptions = Pick<TransformerLayerOptions, 'heads' | 'dropout' | 'init'>;
 
 /**
  * Multi-head self-attention over [B, T, D] with torch.nn.MultiheadAttention's names: `in_proj_weight` [3D, D], `in_proj_bias`,
  * `out_proj.*`. `bias` is added to the scores [B, heads, T, T] (broadcast), for masks and position biases.
  */
 export function selfAttention(
-  scope: Scope, x: Tensor, { heads, dropout: rate = 0 }: Pick<TransformerLayerOptions, 'heads' | 'dropout'>, bias?: Tensor,
+  scope: Scope, x: Tensor, { heads, dropout: rate = 0, init }: AttentionOptions, bias?: Tensor,
 ): Tensor {
   const [batch, tokens, width] = x.shape as [number, number, number];
   const head = width / heads;
@@ -30,16 +34,17 @@ export function selfAttention(
   const scores = mul(matmul(q, k, { tb: true }), 1 / Math.sqrt(head));
   const weights = dropout(scope, softmax(bias ? scores.add(bias) : scores), rate);
   const merged = reshape(transpose(matmul(weights, v), [0, 2, 1, 3]), [batch, tokens, width]);
-  return linear(scope.at('out_proj'), merged, width, { biasInit: zeros });
+  return linear(scope.at('out_proj'), merged, width, { ...(init && { init }), biasInit: zeros });
 }
 
 /** One encoder layer, [B, T, D] -> [B, T, D], with torch.nn.TransformerEncoderLayer's names and default initialisation. */
 export function transformerLayer(scope: Scope, x: Tensor, options: TransformerLayerOptions, bias?: Tensor): Tensor {
-  const { feedForward, activation = 'relu', dropout: rate = 0, preNorm = false } = options;
+  const { feedForward, activation = 'relu', dropout: rate = 0, preNorm = false, init } = options;
+  const start = init && { init, biasInit: zeros };
   const attend = (y: Tensor) => dropout(scope.at('dropout1'), selfAttention(scope.at('self_attn'), y, options, bias), rate);
   const feed = (y: Tensor) => {
-    const hidden = (activation === 'gelu' ? gelu : relu)(linear(scope.at('linear1'), y, feedForward));
-    return dropout(scope.at('dropout2'), linear(scope.at('linear2'), dropout(scope.at('dropout'), hidden, rate), y.shape[2]!), rate);
+    const hidden = (activation === 'gelu' ? gelu : relu)(linear(scope.at('linear1'), y, feedForward, start));
+    return dropout(scope.at('dropout2'), linear(scope.at('linear2'), dropout(scope.at('dropout'), hidden, rate), y.shape[2]!, start), rate);
   };
   const norm1 = (y: Tensor) => layerNorm(scope.at('norm1'), y);
   const norm2 = (y: Tensor) => layerNorm(scope.at('norm2'), y);

@@ -34,7 +34,7 @@ export interface TableInput {
   readonly categorical: readonly CategoricalInput[];
 }
 
-/** Numbers of categories that no table has: a category that the model never saw, and a missing one. Its own begin at 2. */
+/** Numbers of categories that the model never saw, and of missing ones, where it saw any; those that it knows begin at 2. */
 export const [UNKNOWN, ABSENT, FIRST_CATEGORY] = [0, 1, 2] as const;
 
 /** Rows as networks take them. */
@@ -111,10 +111,11 @@ export function encodeTable({ numeric, categorical }: TableInput, set: TableSet,
   const theirs = categoricalColumns(set.columns);
   places('categorical', categorical.map(({ name }) => name)).forEach((from, to) => {
     const known = new Map(categorical[to]!.categories.map((name, i) => [name, FIRST_CATEGORY + i]));
+    const absent = categorical[to]!.missing ? ABSENT : UNKNOWN;
     const translated = theirs[from]!.categories.map((name) => known.get(name) ?? UNKNOWN);
     for (let row = 0; row < count; row++) {
       const code = set.categorical.data[row * set.categorical.shape[1]! + from]!;
-      codes.data[row * categorical.length + to] = code < 0 ? ABSENT : translated[code]!;
+      codes.data[row * categorical.length + to] = code < 0 ? absent : translated[code]!;
     }
   });
   return { numbers, missing, codes };
