@@ -3,6 +3,8 @@ import { computeOptions, outputOptions, seedOption } from '../cli/common.js';
 import { flag, integer, text } from '../cli/options.js';
 import { ndarray, type NdArray } from '../core/array.js';
 import { imageSetOf, perExample } from '../core/data/dataset.js';
+import { soundSetOf } from '../core/data/sound/set.js';
+import { logMelStatistics } from '../core/data/sound/statistics.js';
 import { parseDevice } from '../core/engine/index.js';
 import { UsageError } from '../core/errors.js';
 import { asInput, readArtifact, writeArtifact } from '../core/files/artifact.js';
@@ -15,6 +17,7 @@ const options = {
   batch: integer({ default: 64, min: 1, local: true, help: 'examples at a time' }),
   untrained: flag({ help: "the model's encoder with random weights instead (a baseline; see --seed)" }),
   pixels: integer({ min: 1, help: 'the pixels themselves, averaged down to so many a side, as features (a baseline; takes no model)' }),
+  logMel: flag({ help: "mean and deviation of every mel band of a sound's log-mel spectrogram as features (a baseline; takes no model)" }),
   target: flag({ help: "the target network's encoder instead of the online one" }),
   ...outputOptions, ...computeOptions, ...seedOption,
 } as const;
@@ -35,16 +38,19 @@ export const embed = defineCommand({
     if (argument !== undefined && o.data !== undefined) throw new UsageError(`two data sets were given, ${argument} and --data ${o.data}; give one`);
     const source = argument ?? o.data ?? '-';
     const modelSource = o.model ?? (source === '-' ? undefined : '-');
-    if (o.pixels !== undefined && o.model) throw new UsageError('--pixels takes no model; leave --model out');
-    if (o.pixels === undefined && modelSource === undefined) throw new UsageError('embed needs a model: --model FILE, or --data FILE with the model on standard input');
+    const baseline = o.pixels !== undefined ? '--pixels' : o.logMel ? '--log-mel' : undefined;
+    if (o.pixels !== undefined && o.logMel) throw new UsageError('--pixels is for images and --log-mel for sounds; give one of them');
+    if (baseline && o.model) throw new UsageError(`${baseline} takes no model; leave --model out`);
+    if (!baseline && modelSource === undefined) throw new UsageError('embed needs a model: --model FILE, or --data FILE with the model on standard input');
     await checkOutput(o.output, { force: o.force });
 
-    const model = o.pixels !== undefined ? undefined
+    const model = baseline ? undefined
       : { artifact: await readArtifact(modelSource!, { kind: 'model' }), name: nameOf(modelSource!) };
     const data = { artifact: await readArtifact(source, { kind: 'dataset' }), name: nameOf(source) };
     let features: NdArray;
     if (!model) {
-      features = pixelFeatures(imageSetOf(data.artifact, data.name).images, o.pixels!);
+      features = o.logMel ? logMelStatistics(soundSetOf(data.artifact, data.name))
+        : pixelFeatures(imageSetOf(data.artifact, data.name).images, o.pixels!);
     } else {
       const modality = modalityOf(model);
       const progress = await context.terminal.progress('embed', modality.count(data), modality.examples);

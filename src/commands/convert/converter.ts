@@ -8,6 +8,8 @@ export interface Conversion {
   readonly inputs: readonly RecipeInput[];
   /** What the data set holds, in a line. */
   readonly summary: string;
+  /** What else people should know of what was read. */
+  readonly notes?: readonly string[];
   /** Examples that were left out because they could not be decoded. */
   readonly skipped: readonly Skipped[];
 }
