@@ -4,6 +4,8 @@ import { choice, flag, integer, text } from '../cli/options.js';
 import { ndarray, type NdArray } from '../core/array.js';
 import { perExample } from '../core/data/dataset.js';
 import { areReal, EXAMPLE_KINDS, exampleSetOf } from '../core/data/examples.js';
+import { soundSetOf } from '../core/data/sound/set.js';
+import { logMelStatistics } from '../core/data/sound/statistics.js';
 import { encodeTable, fitTable, tableFeatures, tableInputOf } from '../core/data/table/encoding.js';
 import { tableSetOf, tableWithoutTest } from '../core/data/table/set.js';
 import { parseDevice } from '../core/engine/index.js';
@@ -22,6 +24,7 @@ const options = {
   raw: flag({ help: "a table's own columns, scaled, with a 1 for each category, as features (a baseline; the scales are those of --model, or "
     + 'of the rows that are not marked as test)' }),
   pool: choice({ choices: POOLS, help: "a row's tokens side by side, their mean, or the [REG] token; flatten where left out" }),
+  logMel: flag({ help: "mean and deviation of every mel band of a sound's log-mel spectrogram as features (a baseline; takes no model)" }),
   target: flag({ help: "the target network's encoder instead of the online one" }),
   ...outputOptions, ...computeOptions, ...seedOption,
 } as const;
@@ -42,9 +45,12 @@ export const embed = defineCommand({
     if (argument !== undefined && o.data !== undefined) throw new UsageError(`two data sets were given, ${argument} and --data ${o.data}; give one`);
     const source = argument ?? o.data ?? '-';
     const modelSource = o.model ?? (source === '-' ? undefined : '-');
-    const baseline = o.pixels !== undefined ? '--pixels' : o.raw ? '--raw' : undefined;
-    if (o.pixels !== undefined && o.raw) throw new UsageError('--pixels is for images and --raw for tables; give one of them');
-    if (o.pixels !== undefined && o.model) throw new UsageError('--pixels takes no model; leave --model out');
+    const baselines = [o.pixels !== undefined && '--pixels', o.raw && '--raw', o.logMel && '--log-mel'].filter((name) => name !== false);
+    if (baselines.length > 1) {
+      throw new UsageError(`${baselines.join(' and ')} are two baselines: --pixels is for images, --raw for tables, --log-mel for sounds`);
+    }
+    const [baseline] = baselines;
+    if (baseline && baseline !== '--raw' && o.model) throw new UsageError(`${baseline} takes no model; leave --model out`);
     if (!baseline && modelSource === undefined) throw new UsageError('embed needs a model: --model FILE, or --data FILE with the model on standard input');
     await checkOutput(o.output, { force: o.force });
 
@@ -54,6 +60,8 @@ export const embed = defineCommand({
     let features: NdArray;
     if (o.raw) {
       features = columnFeatures(data, model);
+    } else if (o.logMel) {
+      features = logMelStatistics(soundSetOf(data.artifact, data.name));
     } else if (!model) {
       const { examples } = exampleSetOf(data.artifact, data.name);
       if (areReal(examples)) throw new UsageError(`--pixels averages images, but ${data.name} holds real numbers, which are features as they are`);

@@ -92,10 +92,10 @@ async function readStream({ name, bytes }: TarStream, options: ImageOptions): Pr
 }
 
 /** The mark of POSIX and GNU tar, at byte 257 of the first header. */
-const isTar = (head: Uint8Array): boolean => Buffer.from(head.subarray(257, 262)).toString('latin1') === 'ustar';
+export const isTar = (head: Uint8Array): boolean => Buffer.from(head.subarray(257, 262)).toString('latin1') === 'ustar';
 
 /** What the file system says of a path; throws InputError where there is nothing to read. */
-const existing = (path: string, where: string): Promise<Stats> =>
+export const existing = (path: string, where: string): Promise<Stats> =>
   stat(path).catch((error) => { throw explainReadError(error, where); });
 
 function checkOptions({ size, limit, channels, fit }: ImageOptions): void {

@@ -24,7 +24,7 @@ export function datasetArtifact(set: ImageSet): Omit<Artifact, 'recipe'> {
 /** The image set in an artifact; throws InputError that names what is missing or misshapen. */
 export function imageSetOf(artifact: Artifact, source: string): ImageSet {
   const images = artifact.tensors.get('images');
-  if (!images) throw new InputError(`${source} has no tensor 'images'; byo convert makes data sets of images`);
+  if (!images) throw new InputError(`${source} has no tensor 'images'${otherModality(artifact)}; byo convert makes data sets of images`);
   if (images.dtype !== 'uint8' || images.shape.length !== 4 || ![1, 3].includes(images.shape[1]!)) {
     throw new InputError(`${source}: images are ${images.dtype} [${images.shape}], but uint8 [N, 1 or 3, H, W] is expected`);
   }
@@ -68,6 +68,9 @@ export function vector({ tensors }: Artifact, name: string, count: number, sourc
   }
   return found;
 }
+
+/** ` (it holds sound data)`, where a data set says so. */
+const otherModality = ({ meta: { modality } }: Artifact): string => (typeof modality === 'string' ? ` (it holds ${modality} data)` : '');
 
 /**
  * What a data set says of each example besides the example itself, which features of it keep: `labels` with `meta.classes`,

@@ -5,6 +5,8 @@ const IMAGE_EXTENSIONS = new Set([
   'jpg', 'jpeg', 'jpe', 'png', 'webp', 'gif', 'tif', 'tiff', 'bmp', 'avif', 'ppm', 'pgm', 'pnm',
 ]);
 
+const SOUND_EXTENSIONS = new Set(['wav', 'wave', 'flac']);
+
 /** Parts of a data set by the names that people give them, in lower case. */
 export const SPLIT_NAMES: Readonly<Record<string, number>> = {
   train: SPLIT.train, val: SPLIT.validation, valid: SPLIT.validation, validation: SPLIT.validation, test: SPLIT.test,
@@ -14,6 +16,8 @@ export const SPLIT_NAMES: Readonly<Record<string, number>> = {
 export const extensionOf = (path: string): string => /\.([^./]*)$/.exec(path)?.[1].toLowerCase() ?? '';
 
 export const isImageName = (path: string): boolean => IMAGE_EXTENSIONS.has(extensionOf(path));
+
+export const isSoundName = (path: string): boolean => SOUND_EXTENSIONS.has(extensionOf(path));
 
 /** A dot file, or anything below a dot directory or a Mac's resource directory. */
 export const isHidden = (path: string): boolean =>
@@ -68,8 +72,26 @@ export function writtenLabels(
 }
 
 /** The error for a source without images, naming what it holds instead. */
-export function noImages(where: string, otherFiles: readonly string[]): InputError {
-  if (otherFiles.length === 0) return new InputError(`${where} is empty: images were expected`);
+export const noImages = (where: string, otherFiles: readonly string[]): InputError => nothingRead(where, otherFiles, {
+  examples: 'images', one: 'an image', formats: 'jpg, png, webp, gif, tiff, bmp, avif, ppm and pgm', others: [[isSoundName, 'sounds']],
+});
+
+/** The error for a source without sounds, naming what it holds instead. */
+export const noSounds = (where: string, otherFiles: readonly string[]): InputError => nothingRead(where, otherFiles, {
+  examples: 'sounds', one: 'a sound', formats: 'wav and flac', others: [[isImageName, 'images']],
+});
+
+interface Wanted {
+  /** What was looked for: `images`, and `an image`. */
+  readonly examples: string;
+  readonly one: string;
+  readonly formats: string;
+  /** Names of other kinds of data that --kind asks for. */
+  readonly others: readonly (readonly [is: (path: string) => boolean, kind: string])[];
+}
+
+function nothingRead(where: string, otherFiles: readonly string[], { examples, one, formats, others }: Wanted): InputError {
+  if (otherFiles.length === 0) return new InputError(`${where} is empty: ${examples} were expected`);
   const kinds = new Map<string, number>();
   for (const file of otherFiles) {
     const kind = extensionOf(file) ? `.${extensionOf(file)}` : 'no extension';
@@ -81,8 +103,7 @@ export function noImages(where: string, otherFiles: readonly string[]): InputErr
     .map(([kind, count]) => `${count} ${kind}`);
   const files = otherFiles.length === 1 ? '1 file' : `${otherFiles.length} files`;
   const tars = kinds.has('.tar') ? '; give its tar files by name, such as shards-{000..003}.tar' : '';
-  return new InputError(
-    `${where} holds ${files}, but none is an image (${listed.join(', ')}); jpg, png, webp, gif, tiff, bmp, avif, ppm `
-    + `and pgm are read${tars}`,
-  );
+  const other = others.find(([is]) => otherFiles.some(is));
+  const hint = other ? `; --kind ${other[1]} reads its ${other[1]}` : '';
+  return new InputError(`${where} holds ${files}, but none is ${one} (${listed.join(', ')}); ${formats} are read${tars}${hint}`);
 }

@@ -14,8 +14,8 @@ export interface TarStream {
   readonly bytes: AsyncIterable<Uint8Array>;
 }
 
-/** What is written down of an image beside it, in the member KEY.cls or KEY.json. */
-interface Member {
+/** What is written down of an example beside it, in the member KEY.cls or KEY.json. */
+export interface Member {
   readonly path: string;
   readonly label?: string;
 }
@@ -64,7 +64,7 @@ export async function readTar(archives: readonly TarStream[], options: ImageOpti
   // Only names stay behind: the bytes of a decoded image are free to go, so an archive may be larger than memory.
   const images = async function* (): AsyncGenerator<ImageSource> {
     for (const archive of archives) {
-      for await (const { member, bytes } of samplesOf(archive, others)) {
+      for await (const { member, bytes } of samplesOf(archive, others, isImageName)) {
         members.push(member);
         yield { name: member.path, load: async () => bytes };
       }
@@ -87,22 +87,22 @@ function labelsOf(members: readonly Member[], where: string, options: ImageOptio
   return written.labels ? { ...written, ...(layout.split && { split: layout.split }) } : layout;
 }
 
-/** The images of an archive, sample by sample; names of members that are neither image nor label go to `others`. */
-async function* samplesOf(
-  archive: TarStream, others: string[],
+/** The wanted members of an archive, sample by sample; names of those that are neither such nor a label go to `others`. */
+export async function* samplesOf(
+  archive: TarStream, others: string[], wanted: (path: string) => boolean,
 ): AsyncGenerator<{ member: Member; bytes: Uint8Array }> {
   let key = '';
   let label: string | undefined;
-  let images: { path: string; bytes: Uint8Array }[] = [];
-  const sample = () => images.map(({ path, bytes }) => ({ member: { path, label }, bytes }));
+  let found: { path: string; bytes: Uint8Array }[] = [];
+  const sample = () => found.map(({ path, bytes }) => ({ member: { path, label }, bytes }));
   for await (const { path, bytes } of membersOf(archive)) {
     const start = path.replace(/\.[^/]*$/, '');
     if (start !== key) {
       yield* sample();
-      [key, label, images] = [start, undefined, []];
+      [key, label, found] = [start, undefined, []];
     }
-    if (isImageName(path)) {
-      images.push({ path, bytes });
+    if (wanted(path)) {
+      found.push({ path, bytes });
     } else {
       others.push(path);
       label ??= writtenLabel(path, bytes, archive.name);
@@ -129,6 +129,12 @@ export async function* imagesOfTar(archive: TarStream): AsyncGenerator<ImageSour
   for await (const { path, bytes } of membersOf(archive)) {
     if (isImageName(path)) yield { name: path, load: async () => bytes };
   }
+}
+
+/** The first member of an archive whose name `wanted` knows; the rest is not read. */
+export async function firstMember(archive: TarStream, wanted: (path: string) => boolean): Promise<string | undefined> {
+  for await (const { path } of membersOf(archive)) if (wanted(path)) return path;
+  return undefined;
 }
 
 /** The regular members of an archive, without directories, links and hidden files. */

@@ -1,5 +1,5 @@
 import type { TopLevelSpec } from 'vega-lite';
-import { decibels, HOP, WINDOW, type Spectrogram } from '../data/spectrogram.js';
+import { decibels, HOP, WINDOW, type Spectrogram } from '../data/sound/spectrogram.js';
 import { HEAT } from './theme.js';
 
 export interface SpectrogramOptions {
@@ -11,7 +11,7 @@ export interface SpectrogramOptions {
 }
 
 export interface SpectrogramPanel {
-  /** Name of the channel, where there are several. */
+  /** Name of the channel or sound, where there are several. */
   readonly name?: string;
   readonly spectrum: Spectrogram;
 }
@@ -22,7 +22,7 @@ export const WIDTH = 720;
 /** Decibels below the loudest value that are shown: what speech and music have above their noise. */
 const RANGE = 80;
 
-/** Spectrograms of a sound's channels, one above the other, as a Vega-Lite chart: time, frequency, and power in decibels. */
+/** Spectrograms of channels or sounds, one above the other, as a Vega-Lite chart: time, frequency, and power in decibels. */
 export async function spectrogramChart(panels: readonly SpectrogramPanel[], o: SpectrogramOptions): Promise<TopLevelSpec> {
   const levels = decibels(panels.map(({ spectrum }) => spectrum), RANGE);
   const height = panels.length > 1 ? 200 : 340;
@@ -36,7 +36,7 @@ export async function spectrogramChart(panels: readonly SpectrogramPanel[], o: S
     const place = { x: start, x2: end, y: -step / 2, y2: top + step / 2 };
     const last = i === panels.length - 1;
     return {
-      width: WIDTH, height,
+      width: WIDTH, height, ...(name !== undefined && { title: { text: name, fontSize: 13, offset: 6 } }),
       layer: [{
         data: { values: [{ ...place, level: 0 }] },
         // Nothing is drawn: the layer is there for its colour scale.
@@ -47,7 +47,7 @@ export async function spectrogramChart(panels: readonly SpectrogramPanel[], o: S
             scale: { domain: [0, longest], nice: false }, axis: { grid: false, labels: last },
           },
           y: {
-            field: 'y', type: 'quantitative' as const, title: name === undefined ? 'frequency (kHz)' : `${name}: frequency (kHz)`,
+            field: 'y', type: 'quantitative' as const, title: 'frequency (kHz)',
             scale: { domain: [place.y, place.y2], nice: false, zero: false }, axis: { grid: false, tickCount: height / 40 },
           },
           x2: { field: 'x2' }, y2: { field: 'y2' },

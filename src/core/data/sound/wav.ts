@@ -1,4 +1,4 @@
-import { InputError } from '../errors.js';
+import { InputError } from '../../errors.js';
 
 export interface Sound {
   /** Samples per second. */
@@ -98,4 +98,23 @@ function wholeReader(view: DataView, bits: number): (at: number) => number {
     case 24: return (at) => (view.getUint16(at, true) | (view.getInt8(at + 2) << 16)) / 2 ** 23;
     default: return (at) => view.getInt32(at, true) / 2 ** 31;
   }
+}
+
+/** One channel of 16-bit samples as a WAV file. */
+export function encodeWav(samples: Int16Array, rate: number): Uint8Array {
+  const bytes = Buffer.alloc(44 + 2 * samples.length);
+  bytes.write('RIFF', 0, 'latin1');
+  bytes.writeUInt32LE(bytes.length - 8, 4);
+  bytes.write('WAVEfmt ', 8, 'latin1');
+  bytes.writeUInt32LE(16, 16);
+  bytes.writeUInt16LE(PCM, 20);
+  bytes.writeUInt16LE(1, 22);
+  bytes.writeUInt32LE(rate, 24);
+  bytes.writeUInt32LE(2 * rate, 28);
+  bytes.writeUInt16LE(2, 32);
+  bytes.writeUInt16LE(16, 34);
+  bytes.write('data', 36, 'latin1');
+  bytes.writeUInt32LE(2 * samples.length, 40);
+  samples.forEach((value, i) => bytes.writeInt16LE(value, 44 + 2 * i));
+  return bytes;
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { fft } from '../../../src/core/data/fft.js';
-import { decibels, spectrogram } from '../../../src/core/data/spectrogram.js';
-import { stream } from '../../../src/core/random.js';
+import { fft } from '../../../../src/core/data/sound/fft.js';
+import { decibels, spectrogram } from '../../../../src/core/data/sound/spectrogram.js';
+import { stream } from '../../../../src/core/random.js';
 
 const naive = (real: Float64Array, imaginary: Float64Array) => {
   const size = real.length;

@@ -1,4 +1,4 @@
-import { InputError } from '../errors.js';
+import { InputError } from '../../errors.js';
 
 /** A Fourier transform of one length, with its tables. */
 export interface Fft {

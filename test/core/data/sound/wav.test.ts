@@ -2,7 +2,7 @@ import { createReadStream, existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { extract } from 'tar-stream';
 import { describe, expect, it } from 'vitest';
-import { decodeWav } from '../../../src/core/data/wav.js';
+import { decodeWav } from '../../../../src/core/data/sound/wav.js';
 
 const part = (name: string, body: Uint8Array, size = body.length) => {
   const head = Buffer.alloc(8);
@@ -68,7 +68,7 @@ describe('decodeWav', () => {
     expect(() => decodeWav(bytes, 'a.wav')).toThrow(message);
   });
 
-  const digits = fileURLToPath(new URL('../../../../shared/data/fsdd-2400.tar', import.meta.url));
+  const digits = fileURLToPath(new URL('../../../../../shared/data/fsdd-2400.tar', import.meta.url));
   it.skipIf(!existsSync(digits))('reads recordings of spoken digits (skipped without the shared data)', async () => {
     let count = 0;
     const archive = createReadStream(digits).pipe(extract());
