@@ -20,6 +20,13 @@ export function count(option: string, text: string, min = 1): number {
   throw new UsageError(`--${option} takes a whole number from ${min}, but was given '${text}'`);
 }
 
+/** A number above 0; throws UsageError for anything else. */
+export function positive(option: string, text: string): number {
+  const value = Number(text);
+  if (Number.isFinite(value) && value > 0) return value;
+  throw new UsageError(`--${option} takes a number above 0, but was given '${text}'`);
+}
+
 /** Runs a program; errors meant for people are printed without a trace. */
 export async function runMain(main: (args: readonly string[]) => Promise<void>): Promise<void> {
   try {

@@ -4,7 +4,6 @@ import type { NdArray } from '../src/core/array.js';
 import { InputError } from '../src/core/errors.js';
 import { writeAtomic } from '../src/core/files/atomic.js';
 import { encodeSafetensors, readSafetensors } from '../src/core/files/safetensors.js';
-import { inputName } from '../src/core/graph/index.js';
 import { initialState, type StepProgram } from '../src/core/nn/index.js';
 
 /** What no peer knows by byo's names: the moments of its optimisers. */
@@ -27,11 +26,11 @@ export async function loadState(program: StepProgram, file: string, seed: number
 }
 
 /** Inputs from a file that either side wrote; throws InputError where one is missing. Shapes are checked when they are fed. */
-export async function loadInputs(program: StepProgram, file: string): Promise<Record<string, NdArray>> {
+export async function loadInputs(workload: string, names: readonly string[], file: string): Promise<Record<string, NdArray>> {
   const { tensors } = await readSafetensors(file);
-  return Object.fromEntries(program.inputs.map(inputName).map((name) => {
+  return Object.fromEntries(names.map((name) => {
     const value = tensors.get(name);
-    if (!value) throw new InputError(`${file} has no input ${name}, which ${program.name} needs; the file has ${some([...tensors.keys()])}`);
+    if (!value) throw new InputError(`${file} has no input ${name}, which ${workload} needs; the file has ${some([...tensors.keys()])}`);
     return [name, value];
   }));
 }

@@ -1,5 +1,5 @@
 import type { NdArray } from '../src/core/array.js';
-import { compile, type CompileOptions } from '../src/core/engine/index.js';
+import { compile, type CompileOptions, type Executable } from '../src/core/engine/index.js';
 import type { StepProgram } from '../src/core/nn/index.js';
 import { quantile } from '../src/core/stats/order.js';
 
@@ -13,21 +13,35 @@ export interface Measurement {
   readonly device: string;
 }
 
-/** Runs `warmup` and then `steps` steps on the same inputs. */
+/** A step of a compiled program; its loss. */
+export type Step = (executable: Executable, inputs: Readonly<Record<string, NdArray>>) => Promise<number>;
+
+interface Steps {
+  readonly steps: number;
+  readonly warmup: number;
+  readonly step?: Step;
+}
+
+const oneRun: Step = async (executable, inputs) => {
+  const { loss } = await executable.run(inputs);
+  return Number(loss!.data[0]);
+};
+
+/** Runs `warmup` and then `steps` steps on the same inputs; a step is one run of the program where nothing else is said. */
 export async function measure(
   program: StepProgram, state: ReadonlyMap<string, NdArray>, inputs: Readonly<Record<string, NdArray>>,
-  { steps, warmup, ...options }: CompileOptions & { readonly steps: number; readonly warmup: number },
+  { steps, warmup, step = oneRun, ...options }: CompileOptions & Steps,
 ): Promise<Measurement> {
   const [executable, compileMs] = timed(() => compile(program, options));
   try {
     executable.setState(state);
     const losses: number[] = [];
     const milliseconds: number[] = [];
-    for (let step = 0; step < warmup + steps; step++) {
+    for (let done = 0; done < warmup + steps; done++) {
       const before = performance.now();
-      const { loss } = await executable.run(inputs);
+      const loss = await step(executable, inputs);
       milliseconds.push(performance.now() - before);
-      losses.push(Number(loss!.data[0]));
+      losses.push(loss);
     }
     return { losses, stepsMs: milliseconds.slice(warmup), compileMs, device: executable.device };
   } finally {

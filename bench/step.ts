@@ -1,8 +1,8 @@
 import { UsageError } from '../src/core/errors.js';
-import { parseDevice, runtime } from '../src/core/engine/index.js';
+import { parseDevice, runtime, type Executable } from '../src/core/engine/index.js';
 import { initialState } from '../src/core/nn/index.js';
 import { stream } from '../src/core/random.js';
-import { count, optionName, parseOptions, runMain } from './command-line.js';
+import { count, optionName, parseOptions, positive, runMain } from './command-line.js';
 import { dump, loadInputs, loadState } from './exchange.js';
 import { measure, median, peakRssMb, timed, type Measurement } from './measure.js';
 import { profiled, profileTable } from './profile.js';
@@ -27,18 +27,19 @@ async function main([name, ...args]: readonly string[]): Promise<void> {
   const importedMb = peakRssMb();
   const [program, traceMs] = timed(() => workload.program(sizes));
   const state = files.state ? await loadState(program, files.state, seed) : initialState(program, seed);
-  const inputs = files.inputs
-    ? await loadInputs(program, files.inputs)
-    : workload.inputs(sizes, (input) => stream(seed, `input ${input}`));
+  const own = workload.inputs(sizes, (input) => stream(seed, `input ${input}`));
+  const inputs = files.inputs ? await loadInputs(name!, Object.keys(own), files.inputs) : own;
   if (files.dump) await dump(files.dump, state, inputs);
 
+  const { step } = workload;
+  const how = { ...run, ...(step && { step: (executable: Executable, fed: typeof inputs) => step(executable, fed, sizes) }) };
   let measurement: Measurement;
   if (profile) {
-    const { result, rows } = await profiled(run.warmup, (prefix) => measure(program, state, inputs, { ...run, profile: prefix }));
+    const { result, rows } = await profiled(run.warmup, (prefix) => measure(program, state, inputs, { ...how, profile: prefix }));
     measurement = result;
     console.error(profileTable(rows));
   } else {
-    measurement = await measure(program, state, inputs, run);
+    measurement = await measure(program, state, inputs, how);
   }
   const { losses, stepsMs, compileMs, device } = measurement;
   console.log(JSON.stringify({
@@ -66,7 +67,8 @@ function parse(workload: Workload, args: readonly string[]) {
   });
   const number = (key: string, min = 1) => count(optionName(key), given[optionName(key)] as string, min);
   return {
-    sizes: Object.fromEntries(Object.keys(workload.defaults).map((key) => [key, number(key)])),
+    sizes: Object.fromEntries(Object.entries(workload.defaults).map(([key, size]) =>
+      [key, Number.isInteger(size) ? number(key) : positive(optionName(key), given[optionName(key)] as string)])),
     run: {
       steps: number('steps'), warmup: number('warmup', 0), threads: number('threads'), device: parseDevice(given.device as string),
     },

@@ -21,8 +21,9 @@ SCRIPTS = {
     'w1': 'w1_byol_resnet18.py', 'w2': 'w2_byol_a.py', 'w3': 'w3_t_jepa.py',
     'w4': 'w4_ddpm_unet.py', 'w5': 'w5_td3_bc.py', 'w6': 'w6_bmg.py',
     'w7': 'w7_simsiam.py', 'w8': 'w8_swav.py', 'w9': 'w9_byol_group.py',
+    'krrst': 'krrst_step.py', 'ddim': 'ddim_sampling.py',
 }
-CONVOLUTIONAL = ('w1', 'w2', 'w4', 'w7', 'w8', 'w9')
+CONVOLUTIONAL = ('w1', 'w2', 'w4', 'w7', 'w8', 'w9', 'krrst', 'ddim')
 
 
 def configurations(workload):

@@ -1,4 +1,5 @@
 import type { Workload } from './workload.js';
+import { ddim } from './ddim.js';
 import { krrst } from './krrst.js';
 import { w1 } from './w1-byol-resnet18.js';
 import { w2 } from './w2-byol-a.js';
@@ -12,5 +13,5 @@ import { w9 } from './w9-byol-group.js';
 
 export type { Sizes, Workload } from './workload.js';
 
-/** The training steps that are measured against PyTorch. */
-export const workloads: readonly Workload[] = [w1, w2, w3, w4, w5, w6, w7, w8, w9, krrst];
+/** The steps that are measured against PyTorch. */
+export const workloads: readonly Workload[] = [w1, w2, w3, w4, w5, w6, w7, w8, w9, krrst, ddim];

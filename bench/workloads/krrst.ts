@@ -10,7 +10,7 @@ export const krrst = workload({
   title: 'KRR-ST, ConvNet of three blocks, 100 + 256 images of 3x32x32',
   peer: 'krrst_step.py',
   defaults: { batch: 256, size: 32, width: 64, synthetic: 100, dimension: 128, ridge: 1e-6 },
-  tiny: { batch: 12, size: 8, width: 2, synthetic: 5, dimension: 3 },
+  tiny: { batch: 12, size: 8, width: 2, synthetic: 5, dimension: 3, ridge: 0.01 },
 
   program: ({ batch, size, width, synthetic, dimension, ridge }) => stepProgram('krrst', (root) => {
     const encode = (s: Scope, x: Tensor) => distillnet(s.at('encoder'), x, { depth: 3, width });

@@ -1,4 +1,5 @@
 import { float32, sizeOf, type NdArray } from '../../src/core/array.js';
+import type { Executable } from '../../src/core/engine/index.js';
 import type { StepProgram } from '../../src/core/nn/index.js';
 import type { Stream } from '../../src/core/random.js';
 
@@ -9,8 +10,8 @@ export { updatesOf } from '../../src/core/optim/index.js';
 export type Sizes<K extends string = string> = Readonly<Record<K, number>>;
 
 /**
- * One training step, measured in byo and in PyTorch. The peer's script documents the mathematics, the names of the state and
- * those of the inputs; both sides share them, so that either can start from what the other wrote.
+ * One training step, or one draw of a sampler, measured in byo and in PyTorch. The peer's script documents the mathematics, the
+ * names of the state and those of the inputs; both sides share them, so that either can start from what the other wrote.
  */
 export interface Workload<K extends string = string> {
   readonly name: string;
@@ -27,6 +28,8 @@ export interface Workload<K extends string = string> {
   program(sizes: Sizes<K>): StepProgram;
   /** Inputs as the peer draws them, each from the stream of its name. */
   inputs(sizes: Sizes<K>, random: (name: string) => Stream): Record<string, NdArray>;
+  /** What a step does where that is not one run of the program on the inputs; its loss. */
+  readonly step?: (executable: Executable, inputs: Readonly<Record<string, NdArray>>, sizes: Sizes<K>) => Promise<number>;
 }
 
 /** A workload whose sizes are checked against its defaults. */

@@ -32,7 +32,7 @@ test('what is dumped loads again, and only the optimisers start afresh', async (
   const loaded = await loadState(program, file, 99);
   expect([...loaded.keys()].sort()).toEqual([...program.variables.keys()].sort());
   for (const [name, { shape, data }] of state) expect(loaded.get(name), name).toMatchObject({ shape, data });
-  expect(await loadInputs(program, join(folder, 'inputs.safetensors'))).toEqual(inputs);
+  expect(await loadInputs('w5', Object.keys(inputs), join(folder, 'inputs.safetensors'))).toEqual(inputs);
 });
 
 test('a state without a parameter or with an unknown tensor is refused, both by name', async () => {
@@ -43,5 +43,5 @@ test('a state without a parameter or with an unknown tensor is refused, both by 
 
 test('inputs without one that the step needs are refused', async () => {
   const file = await stored('few.safetensors', new Map([['rewards', inputs.rewards!]]));
-  await expect(loadInputs(program, file)).rejects.toThrow('has no input observations, which w5 needs; the file has rewards');
+  await expect(loadInputs('w5', Object.keys(inputs), file)).rejects.toThrow('has no input observations, which w5 needs; the file has rewards');
 });
