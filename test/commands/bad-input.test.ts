@@ -124,13 +124,9 @@ describe('the wrong kind or shape of data', () => {
   test('labels missing for a probe', () => fails(['probe', 'linear', 'features.st'], INPUT, /features\.st has no labels/));
   test('labels missing for the monitor', () =>
     fails(['pretrain', 'byol', ...TINY, '--steps', '1', '--monitor', 'linear', 'unlabelled.st', '-o', 'x.st'], USAGE, /--monitor linear needs labels/));
-  test("images too small for the encoder: the operation, its shapes and the line of the method's source", async () => {
-    const args = ['pretrain', 'byol', 'set.st', '--encoder', 'convnet4', '--size', '8', '--batch', '4', '--steps', '1', '-o', 'x.st'];
-    await fails(args, 1, /maxPool2d: windows of 2 do not fit \[4, \d+, 1, 1\] .*\(byol\.ts:\d+\)/);
-    const line = Number(/byol\.ts:(\d+)/.exec((await run(...args)).stderr)![1]);
-    const source = await readFile(new URL('../../src/commands/pretrain/byol.ts', import.meta.url), 'utf8');
-    expect(source.split('\n')[line - 1]).toContain('represent(');
-  });
+  test('images too small for the encoder', () => fails(
+    ['pretrain', 'byol', 'set.st', '--encoder', 'convnet4', '--size', '8', '--batch', '4', '--steps', '1', '-o', 'x.st'], INPUT,
+    /convnet4 takes images with sides of at least 16 pixels, but these are 8x8; take another encoder \(.*\), or .*byo convert --size 16/));
   test('groups that do not divide the channels', () =>
     fails(['pretrain', 'byol', ...TINY, '--steps', '1', '--norm', 'group', '--groups', '3', 'set.st', '-o', 'x.st'], USAGE, /--groups 3 does not divide the 8 channels/));
   test('a single class', () => fails(['probe', 'linear', 'one-class.st'], INPUT, /one class/));
