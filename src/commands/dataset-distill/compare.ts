@@ -80,7 +80,7 @@ export const compare = defineCommand({
     const destinations = await Promise.all((o.on ?? [path]).map(readDestination));
     const compute = { device: parseDevice(o.device), threads: o.threads, algebra };
 
-    const learned = methods.filter((method) => method === 'krr-st' || method === 'dm').length;
+    const learned = methods.filter((method) => ['krr-st', 'dm', 'dsa'].includes(method)).length;
     const perSeed = learned * o.steps + methods.length * encoders.length * o.pretrainSteps;
     const progress = await context.terminal.progress('dataset-distill compare', o.seeds * perSeed, 'steps');
     let done = 0;
