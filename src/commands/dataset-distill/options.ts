@@ -19,7 +19,7 @@ import { matching } from './matching.js';
 import type { Source } from './source.js';
 import { subset } from './subsets.js';
 
-export const DISTILLATIONS = ['krr-st', 'dm', 'dsa', 'random', 'k-means', 'k-center'] as const;
+export const DISTILLATIONS = ['krr-st', 'dm', 'dsa', 'random', 'k-means', 'k-center', 'all'] as const;
 export type Distillation = (typeof DISTILLATIONS)[number];
 
 /** Where the targets come from. */

@@ -200,20 +200,20 @@ describe('byo pretrain from-distilled', () => {
 });
 
 test('byo dataset-distill compare: a row for every set and network, gains paired by seed, the same every time', async () => {
-  const line = ['dataset-distill', 'compare', 'set.st', '--target', 'target.st', ...SMALL, '--methods', 'random,krr-st', '--seeds', '2',
+  const line = ['dataset-distill', 'compare', 'set.st', '--target', 'target.st', ...SMALL, '--methods', 'random,krr-st,all', '--seeds', '2',
     '--encoders', 'distillnet2:4,alexnet:2', '--pretrain-steps', '5', '--json', '-q'];
   const [{ stdout }, again] = [await run(...line), await run(...line)];
   expect(again.stdout).toBe(stdout);
   const rows = stdout.trim().split('\n').map((text) => JSON.parse(text));
   expect(rows.map((row) => `${row.encoder} ${row.method}`)).toEqual(['distillnet2:4', 'alexnet:2'].flatMap((encoder) =>
-    ['from scratch', 'random', 'krr-st'].map((method) => `${encoder} ${method}`)));
+    ['from scratch', 'random', 'krr-st', 'all'].map((method) => `${encoder} ${method}`)));
   for (const encoder of ['distillnet2:4', 'alexnet:2']) {
     const [scratch, random, krr] = rows.filter((row) => row.encoder === encoder);
     expect(random.gain.estimate).toBe(0);
     expect(krr.gain.estimate).toBeCloseTo(krr.accuracy.estimate - random.accuracy.estimate, 10);
     expect(scratch.accuracies).toHaveLength(2);
   }
-  await failed(2, "--methods takes of krr-st, dm, dsa, random, k-means, k-center, but 'kip' was given",
+  await failed(2, "--methods takes of krr-st, dm, dsa, random, k-means, k-center, all, but 'kip' was given",
     'dataset-distill', 'compare', 'set.st', '--target', 'target.st', '--methods', 'kip');
   await failed(2, "--encoders takes name:width with a whole number from 1, but 'alexnet:x' was given",
     'dataset-distill', 'compare', 'set.st', '--target', 'target.st', '--encoders', 'alexnet:x');
