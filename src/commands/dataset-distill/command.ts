@@ -20,8 +20,8 @@ import {
 } from './options.js';
 
 const options = {
-  method: choice({ choices: DISTILLATIONS, default: 'krr-st', help: 'learn the set (krr-st), match mean features (dm), or choose real images: any, '
-    + 'those nearest to k-means centres, or far from each other' }),
+  method: choice({ choices: DISTILLATIONS, default: 'krr-st', help: 'learn the set (krr-st), match mean features (dm) or gradients (dsa), or choose real images: any, '
+    + 'those nearest to k-means centres, far from each other, or all of them' }),
   ...sourceOptions, ...distillOptions,
   grid: text({ placeholder: 'file', local: true, help: 'picture of the synthetic images, .png or .svg' }),
   ...outputOptions, ...computeOptions, ...seedOption, ...trainingOptions,

@@ -59,7 +59,8 @@ export const compare = defineCommand({
   summary: 'how well networks transfer that were pretrained on synthetic sets of several kinds',
   description: 'Makes a synthetic set by every method, pretrains every network on it alone, and measures what that is worth on labelled '
     + 'data, all of it once per seed. All sets have the teacher\'s targets and the same size, so that only their images differ. '
-    + 'The gain is over the random subset, paired by seed; the row "from scratch" is the network with random weights.',
+    + 'The gain is over the random subset, paired by seed; the row "from scratch" is the network with random weights. The method "all" '
+    + 'takes every image of the data with its target: where that is no better than a random subset, no other set has anything to gain.',
   paper: 'D. B. Lee, S. Lee et al., Self-Supervised Dataset Distillation for Transfer Learning, 2024, arXiv 2310.06511',
   examples: [
     ['byo dataset-distill compare photos.st --target target.st --size 50 --encoders distillnet3:32,resnet10:16,alexnet:16', 'three networks'],
@@ -80,7 +81,7 @@ export const compare = defineCommand({
     const destinations = await Promise.all((o.on ?? [path]).map(readDestination));
     const compute = { device: parseDevice(o.device), threads: o.threads, algebra };
 
-    const learned = methods.filter((method) => method === 'krr-st' || method === 'dm').length;
+    const learned = methods.filter((method) => ['krr-st', 'dm', 'dsa'].includes(method)).length;
     const perSeed = learned * o.steps + methods.length * encoders.length * o.pretrainSteps;
     const progress = await context.terminal.progress('dataset-distill compare', o.seeds * perSeed, 'steps');
     let done = 0;

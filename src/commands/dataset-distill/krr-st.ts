@@ -14,7 +14,7 @@ import type { Run } from '../pretrain/method.js';
 import { distilledResult } from './distilled.js';
 import { Pool, type PoolOptions } from './pool.js';
 import { regressionStep, shown, type Shown } from './regress.js';
-import { distilledSet, inUnits, learnable, targetDimension, targetsAt, targetsFor, type DistillSettings, type Source } from './source.js';
+import { distilledSet, inUnits, normalized, targetDimension, targetsAt, targetsFor, type DistillSettings, type Source } from './source.js';
 
 export interface KrrStOptions extends PoolOptions, DistillSettings {
   readonly steps: number;
@@ -48,8 +48,9 @@ export async function krrSt(
   requireSize(count, o.size);
   const batches = new Batches(count, o.batch, seed);
   const dimension = await targetDimension(source, compute);
-  // What is learnt of real-valued examples is standardised already.
-  const about: Shown = { normalized: o.normalizeSynthetic && !areReal(examples), input: how };
+  // Real-valued examples are learnt as they look to networks, since their units may be of any size.
+  const real = areReal(examples);
+  const about: Shown = { normalized: o.normalizeSynthetic && !real, input: how };
 
   const outer = stepProgram('krr-st', (root) => {
     const raw = input('images', [o.batch, ...shape]);
@@ -87,7 +88,7 @@ export async function krrSt(
     },
     feeds: (step) => {
       const chosen = batches.indices(step);
-      const moves = { pad: 4, flip: o.augmentation === 'shift' ? 0 : 0.5, ...(areReal(examples) && { outside: how.mean }) };
+      const moves = { pad: 4, flip: o.augmentation === 'shift' ? 0 : 0.5, ...(real && { outside: how.mean }) };
       const images = o.augmentation === 'none' ? gatherImages(examples, chosen)
         : shiftedImages(examples, chosen, moves, stream(seed, 'augment distill', step));
       return {
@@ -98,7 +99,7 @@ export async function krrSt(
     },
     model: (state) => {
       const [images, targets] = ['images', 'targets'].map((name) => state.get(`synthetic.${name}`) as NdArray<Float32Array>);
-      return distilledResult(distilledSet(source, 'krr-st', inUnits(source, images!), targets!, o));
+      return distilledResult(distilledSet(source, 'krr-st', real ? inUnits(source, images!) : images!, targets!, o));
     },
   };
 }
@@ -115,15 +116,17 @@ const innerProgram = (
 /** Real examples in a random order, or noise (uniform pixels, normal values), with the targets that the teacher gives them. */
 async function firstSynthetic(source: Source, o: KrrStOptions, seed: number, compute: EmbedOptions): Promise<State> {
   const { examples } = source.set;
+  const real = areReal(examples);
   const [count, ...shape] = examples.shape as [number, ...number[]];
   if (o.init === 'noise') {
     const [values, random] = [o.size * sizeOf(shape), stream(seed, 'distill noise')];
-    const noise = float32([o.size, ...shape], areReal(examples) ? random.normal(values) : random.uniform(values));
-    return new Map([['synthetic.images', noise], ['synthetic.targets', await targetsFor(source, inUnits(source, noise), compute)]]);
+    const noise = float32([o.size, ...shape], real ? random.normal(values) : random.uniform(values));
+    const targets = await targetsFor(source, real ? inUnits(source, noise) : noise, compute);
+    return new Map([['synthetic.images', noise], ['synthetic.targets', targets]]);
   }
   const chosen = randomRows(count, o.size, seed);
   const [images, targets] = [gatherImages(examples, chosen), await targetsAt(source, chosen, compute)];
-  return new Map([['synthetic.images', learnable(source, images)], ['synthetic.targets', targets]]);
+  return new Map([['synthetic.images', real ? normalized(source, images) : images], ['synthetic.targets', targets]]);
 }
 
 /** The numbers of `size` of `count` images, at random. */

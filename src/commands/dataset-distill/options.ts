@@ -13,12 +13,13 @@ import { encoderOf, encoderWeights } from '../features.js';
 import { encoderSpec, imageOptions, STATISTICS } from '../pretrain/images.js';
 import type { Run } from '../pretrain/method.js';
 import { distilledOf, type Distilled } from './distilled.js';
+import { dsa } from './dsa.js';
 import { krrSt, type Watch } from './krr-st.js';
 import { matching } from './matching.js';
 import type { Source } from './source.js';
 import { subset } from './subsets.js';
 
-export const DISTILLATIONS = ['krr-st', 'dm', 'random', 'k-means', 'k-center'] as const;
+export const DISTILLATIONS = ['krr-st', 'dm', 'dsa', 'random', 'k-means', 'k-center', 'all'] as const;
 export type Distillation = (typeof DISTILLATIONS)[number];
 
 /** Where the targets come from. */
@@ -37,7 +38,7 @@ export const distillOptions = {
   regnet: imageOptions.regnet, stem: imageOptions.stem, norm: imageOptions.norm, groups: imageOptions.groups,
   weightStandardization: imageOptions.weightStandardization,
   steps: integer({ default: 160_000, min: 1, help: 'outer steps' }),
-  batch: integer({ default: 1024, min: 1, help: 'real examples a step' }),
+  batch: integer({ default: 1024, min: 1, help: 'real examples a step; dm and dsa share them out among the classes' }),
   lr: number({ default: 1e-4, positive: true, help: 'learning rate of AdamW on images and targets' }),
   finalLr: number({ default: 1e-3, min: 0, max: 1, help: 'what is left of it at the end, as a share; it falls in a straight line' }),
   ridge: number({ default: 1e-6, min: 0, help: 'penalty of the ridge regression, as a share of the trace of its kernel' }),
@@ -54,6 +55,12 @@ export const distillOptions = {
     + 'real-valued examples always are' }),
   augmentation: choice({ choices: ['shift-flip', 'shift', 'none'], default: 'shift-flip', help: 'what is done to real images: shifts by up to 4 pixels, flips' }),
   dmLr: number({ default: 1, positive: true, help: 'learning rate of --method dm, whose networks are new at every step' }),
+  dsaLr: number({ default: 0.1, positive: true, help: 'learning rate of --method dsa on the images' }),
+  dsaUpdates: integer({ min: 1, help: 'its steps with one network before a new one takes its place; as many as images per class, at most 50, where '
+    + 'left out (1, 10 and 50 in the paper for 1, 10 and 50)' }),
+  dsaEpochs: integer({ min: 0, help: 'passes over the synthetic set that the network is trained for between two of them; 1 with one image per class, '
+    + 'otherwise 500 / images per class where left out (1, 50 and 10 in the paper for 1, 10 and 50)' }),
+  dsaNetLr: number({ default: 0.01, positive: true, help: 'learning rate of the network' }),
 } as const;
 export type DistillOptions = Values<typeof distillOptions>;
 
@@ -65,7 +72,8 @@ export const distillPresets: Readonly<Record<string, Partial<DistillOptions>>> =
   64: { encoder: 'distillnet4', width: 64, size: 2000, lr: 1e-5 },
   imagenette: { encoder: 'distillnet5', width: 32, size: 10, lr: 1e-5 },
   maps: {
-    encoder: 'distillnet2', width: 16, size: 50, batch: 256, steps: 1000, lr: 3e-3, poolSize: 3, poolSteps: 100, augmentation: 'none',
+    encoder: 'distillnet2', width: 16, size: 50, batch: 256, steps: 1000, lr: 3e-3, poolSize: 3, poolSteps: 100, poolLr: 0.02,
+    augmentation: 'none',
   },
   rows: {
     encoder: 'mlp', width: 128, size: 50, batch: 256, steps: 1000, lr: 0.01, poolSize: 3, poolSteps: 100, augmentation: 'none',
@@ -126,7 +134,7 @@ function checkTeacher(takes: ImageInput, given: ImageInput, model: string, data:
   const described = ({ shape, channels }: ImageInput): string =>
     (shape ? `real-valued examples [${shape}]` : `images of ${channels} channel${channels === 1 ? '' : 's'}`);
   if (described(takes) === described(given)) return;
-  throw new InputError(`${model} takes ${described(takes)}, but ${data} has ${described(given)}; give the features of another model with --targets`);
+  throw new InputError(`${model} takes ${described(takes)}, but ${data} has ${described(given)}; give features of the data with --targets`);
 }
 
 /** Options checked against the source, with the size that --images-per-class asks for. */
@@ -153,12 +161,13 @@ type Compute = EmbedOptions & { readonly algebra: LinearAlgebra };
 export async function distillation(
   method: Distillation, source: Source, o: Settled, seed: number, compute: Compute, watch?: Watch,
 ): Promise<{ run: Run } | { set: Distilled }> {
-  if (method === 'dm' && !source.teacher) {
+  if ((method === 'dm' || method === 'dsa') && !source.teacher) {
     throw new UsageError(`--method ${method} makes new examples, whose targets only the model itself can tell; give it with --target`);
   }
   switch (method) {
     case 'krr-st': return { run: await krrSt(source, o, seed, compute, watch) };
     case 'dm': return { run: matching(source, o, seed, compute) };
+    case 'dsa': return { run: dsa(source, o, seed, compute) };
     default: return { set: await subset(method, source, o, seed, compute) };
   }
 }

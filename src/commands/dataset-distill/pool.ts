@@ -80,7 +80,7 @@ export class Pool implements Executable {
     const outputs = await this.outer.run(feeds);
     const [loss, lambda] = [outputs.loss!, outputs.lambda!].map(({ data }) => Number(data[0]));
     if (!Number.isFinite(loss) && Number.isFinite(lambda)) {
-      throw new DivergedError(`the kernel of the synthetic images is singular with --ridge ${this.o.ridge}, which makes lambda `
+      throw new DivergedError(`the kernel of the synthetic examples is singular with --ridge ${this.o.ridge}, which makes lambda `
         + `${lambda!.toPrecision(3)}; give a larger --ridge, such as 1e-6`);
     }
     if (this.steps[slot]! >= this.o.poolSteps) {

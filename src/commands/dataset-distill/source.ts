@@ -50,32 +50,25 @@ export async function targetsFor({ teacher }: Source, examples: Examples, option
   return embedImages(teacher.encoder, teacher.weights, examples, options);
 }
 
-/**
- * What is learnt of synthetic examples: images themselves, but real-valued examples standardised, since their units may be of any
- * size and a step of the optimiser has one.
- */
-export const learnable = (source: Source, examples: NdArray<Float32Array>): NdArray<Float32Array> =>
-  rescaled(source, examples, (value, mean, std) => (value - mean) / std);
-
 /** A synthetic set of examples in the units of the data; real-valued ones are always shown to networks normalised. */
 export const distilledSet = (
   { set: { examples }, input }: Source, method: string, images: NdArray<Float32Array>, targets: NdArray<Float32Array>,
   { encoder, normalizeSynthetic }: DistillSettings,
 ): Distilled => ({ method, images, targets, input, encoder, normalized: normalizeSynthetic || areReal(examples) });
 
-/** Examples in the units of the data from what was learnt. */
-export const inUnits = (source: Source, learnt: NdArray<Float32Array>): NdArray<Float32Array> =>
-  rescaled(source, learnt, (value, mean, std) => value * std + mean);
+/**
+ * Examples normalised as networks take them. Where the optimiser's steps are meant for such values, or the data's units may be of
+ * any size, these are what is learnt.
+ */
+export const normalized = ({ input: { mean, std } }: Source, examples: NdArray<Float32Array>): NdArray<Float32Array> =>
+  perChannel(examples, (value, c) => (value - mean[c]!) / std[c]!);
 
-function rescaled(
-  { set: { examples }, input: { mean, std } }: Source, x: NdArray<Float32Array>,
-  apply: (value: number, mean: number, std: number) => number,
-): NdArray<Float32Array> {
-  if (!areReal(examples)) return x;
+/** The other way round: examples in the units of the data. */
+export const inUnits = ({ input: { mean, std } }: Source, examples: NdArray<Float32Array>): NdArray<Float32Array> =>
+  perChannel(examples, (value, c) => value * std[c]! + mean[c]!);
+
+function perChannel(x: NdArray<Float32Array>, apply: (value: number, channel: number) => number): NdArray<Float32Array> {
   const [count, channels] = x.shape as [number, number];
   const inner = x.data.length / (count * channels);
-  return float32(x.shape, x.data.map((value, at) => {
-    const c = Math.floor(at / inner) % channels;
-    return apply(value, mean[c]!, std[c]!);
-  }));
+  return float32(x.shape, x.data.map((value, at) => apply(value, Math.floor(at / inner) % channels)));
 }

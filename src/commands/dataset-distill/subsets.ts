@@ -7,30 +7,34 @@ import type { Distilled } from './distilled.js';
 import { randomRows, requireSize } from './krr-st.js';
 import { distilledSet, targetsAt, type DistillSettings, type Source } from './source.js';
 
-export type SubsetMethod = 'random' | 'k-means' | 'k-center';
+export type SubsetMethod = 'random' | 'k-means' | 'k-center' | 'all';
 
 type Compute = EmbedOptions & { readonly algebra: LinearAlgebra };
 
 /**
  * A set of real images with the teacher's targets: chosen at random, or in the space of the targets the image nearest to each of
- * `size` k-means centres, or images one by one as far as possible from those before (k-centre, Sener & Savarese 2018).
+ * `size` k-means centres, or images one by one as far as possible from those before (k-centre, Sener & Savarese 2018); or all of
+ * the images, which no synthetic set can be expected to beat by much.
  */
 export async function subset(
   method: SubsetMethod, source: Source, o: DistillSettings, seed: number, compute: Compute,
 ): Promise<Distilled> {
   const { examples } = source.set;
   const count = examples.shape[0]!;
-  requireSize(count, o.size);
-  const rows = method === 'random' ? randomRows(count, o.size, seed) : await spreadRows(method, source, o.size, seed, compute);
+  if (method !== 'all') requireSize(count, o.size);
+  const rows = await rowsOf(method, source, o.size, seed, compute);
   const targets = await targetsAt(source, rows, compute);
   return distilledSet(source, method, gatherImages(examples, rows), targets, o);
 }
 
-async function spreadRows(
-  method: 'k-means' | 'k-center', source: Source, size: number, seed: number, compute: Compute,
+async function rowsOf(
+  method: SubsetMethod, source: Source, size: number, seed: number, compute: Compute,
 ): Promise<number[]> {
   const count = source.set.examples.shape[0]!;
-  const { shape, data } = await targetsAt(source, [...Array(count).keys()], compute);
+  if (method === 'random') return randomRows(count, size, seed);
+  const all = [...Array(count).keys()];
+  if (method === 'all') return all;
+  const { shape, data } = await targetsAt(source, all, compute);
   const x = matrix(shape[0]!, shape[1]!, data);
   if (method === 'k-center') return kCenter(x, size, stream(seed, 'k-center').int(count));
   const { centers, assignments } = kMeans(x, size, { seed, starts: 1, algebra: compute.algebra });

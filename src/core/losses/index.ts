@@ -2,6 +2,7 @@ export * from './barlow-twins.js';
 export * from './byol.js';
 export * from './cross-entropy.js';
 export * from './distillation.js';
+export * from './gradient-matching.js';
 export * from './kernel-ridge.js';
 export * from './mean-squared-error.js';
 export * from './self-labeling.js';

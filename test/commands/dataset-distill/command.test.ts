@@ -1,8 +1,9 @@
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { float32, type NdArray } from '../../../src/core/array.js';
+import { float32, int32, type NdArray } from '../../../src/core/array.js';
 import { readArtifact, writeArtifact } from '../../../src/core/files/artifact.js';
 import { byo, shell } from '../../support/cli.js';
+import { gaussian } from '../../support/run.js';
 import { numbersOf } from '../../support/steps.js';
 import { expectFailure, filesIn, workplace } from '../support.js';
 
@@ -58,18 +59,18 @@ describe('byo dataset-distill', () => {
     await run('dataset-distill', 'set.st', '--targets', 'features.st', ...SMALL, '--augmentation', 'none', '-q', '-o', 'krr-cached.st');
   });
 
-  test.each(['dm', 'k-means', 'k-center'])('--method %s makes a set of the same kind', async (method) => {
-    await run('dataset-distill', 'set.st', '--target', 'target.st', ...SMALL, '--method', method, '-q', '-o', `${method}.st`);
+  test.each(['dm', 'dsa', 'k-means', 'k-center'])('--method %s makes a set of the same kind', async (method) => {
+    await run('dataset-distill', 'set.st', '--target', 'target.st', ...SMALL, '--dsa-epochs', '2', '--method', method, '-q', '-o', `${method}.st`);
     const { tensors, meta } = await readArtifact(at(`${method}.st`));
     expect(tensors.get('y_syn')!.shape).toEqual([12, 16]);
     expect(meta.distilled).toMatchObject({ method });
     const images = numbersOf(tensors.get('x_syn')!);
     expect(images.every(Number.isFinite)).toBe(true);
-    // Of real images every one is another; distribution matching moves them off the 256 levels.
+    // Of real images every one is another; matching moves them off the 256 levels.
     const rows = Array.from({ length: 12 }, (_, i) => images.slice(i * 768, (i + 1) * 768).join());
     expect(new Set(rows).size).toBe(12);
     const onLevels = images.every((v) => Math.abs(v * 255 - Math.round(v * 255)) < 1e-3);
-    expect(onLevels).toBe(method !== 'dm');
+    expect(onLevels).toBe(!method.startsWith('d'));
   });
 
   test('what does not fit together is an error that says what to do', async () => {
@@ -82,6 +83,92 @@ describe('byo dataset-distill', () => {
     await writeArtifact(at('few.st'), { kind: 'embeddings', schema: 1, meta: {}, tensors: new Map([['features', float32([3, 2])]]) });
     await failed(3, 'few.st: features are [3,2], but [80, d] is needed, a row for each example of set.st',
       'dataset-distill', 'set.st', '--targets', 'few.st', '--augmentation', 'none');
+  });
+});
+
+describe('rows and real-valued maps', () => {
+  const COUNT = 120;
+  const DIMENSIONS = 6;
+  const FAST = ['--size', '10', '--batch', '30', '--steps', '40', '--pool-size', '2', '--pool-steps', '20', '--threads', '1', '-q'];
+  /** Two classes, `scale[j]` times as wide and `offset[j]` away in column j. */
+  const rows = (scale: number[], offset: number[]): NdArray<Float32Array> => {
+    const { data } = gaussian('rows', [COUNT, DIMENSIONS]);
+    return float32([COUNT, DIMENSIONS], data.map((v, at) => {
+      const [i, j] = [Math.floor(at / DIMENSIONS), at % DIMENSIONS];
+      return (v + (j === 0 ? 3 * (i % 2) : 0)) * scale[j]! + offset[j]!;
+    }));
+  };
+  const labels = int32([COUNT], Int32Array.from({ length: COUNT }, (_, i) => i % 2));
+  const write = (name: string, tensors: Readonly<Record<string, NdArray>>) =>
+    writeArtifact(at(name), { kind: 'tensors', schema: 1, meta: {}, tensors: new Map(Object.entries(tensors)) });
+  const ones = Array<number>(DIMENSIONS).fill(1);
+  const [scale, offset] = [[1, 1000, 0.001, 8, 1, 30], [0, -5000, 2, 0, 7, 100]];
+
+  beforeAll(async () => {
+    const plain = rows(ones, ones.map(() => 0));
+    await write('rows.st', { features: plain, labels });
+    await write('units.st', { features: rows(scale, offset), labels });
+    await write('wanted.st', { features: float32([COUNT, 3], Array.from({ length: COUNT * 3 }, (_, at) =>
+      Math.tanh(plain.data[Math.floor(at / 3) * DIMENSIONS + (at % 3)]!))) });
+    await write('maps.st', { features: gaussian('maps', [COUNT, 1, 8, 12], 5) });
+    for (const name of ['rows', 'units']) {
+      await run('dataset-distill', `${name}.st`, '--targets', 'wanted.st', ...FAST, '-o', `small-${name}.st`, '--log', `${name}.jsonl`);
+    }
+  });
+
+  test('rows are distilled whatever their units: what is learnt is the same, in the units of the data', async () => {
+    const [plain, other] = await Promise.all(['small-rows.st', 'small-units.st'].map((name) => readArtifact(at(name))));
+    expect(plain!.meta).toMatchObject({ modality: 'rows', distilled: { normalized: true, input: { shape: [DIMENSIONS] }, encoder: { name: 'mlp' } } });
+    expect(plain!.tensors.has('images')).toBe(false);
+    const [x, y] = ['x_syn', 'y_syn'].map((name) => numbersOf(plain!.tensors.get(name)!)) as [number[], number[]];
+    const [x2, y2] = ['x_syn', 'y_syn'].map((name) => numbersOf(other!.tensors.get(name)!)) as [number[], number[]];
+    y2.forEach((v, i) => expect(v).toBeCloseTo(y[i]!, 1));
+    x2.forEach((v, i) => expect((v - offset[i % DIMENSIONS]!) / scale[i % DIMENSIONS]!).toBeCloseTo(x[i]!, 0));
+    const log = (await readFile(at('rows.jsonl'), 'utf8')).trim().split('\n').map((line) => JSON.parse(line).loss as number);
+    expect(log.at(-1)!).toBeLessThan(0.7 * log[0]!);
+  });
+
+  test('from-distilled takes the network of the set; embed, probes, fine-tuning and export take the model', async () => {
+    const done = await shell(`
+      byo pretrain from-distilled small-units.st --steps 100 --threads 1 -q -o rows-encoder.st
+      byo embed --model rows-encoder.st units.st --threads 1 -q | byo probe linear --threads 1 --json -q
+      byo probe fewshot --model rows-encoder.st units.st --finetune --counts 20 --draws 2 --steps 5 --lrs 1e-3 --threads 1 -q --json
+      byo export rows-encoder.st -o rows.onnx -q && wc -c < rows.onnx`, { cwd: folder });
+    expect(done.code, done.stderr).toBe(0);
+    const [linear, tuned] = done.stdout.trim().split('\n').map((line) => JSON.parse(line));
+    expect(linear.value).toBeGreaterThan(0.8);
+    expect(tuned.n.train).toBe(20);
+    expect((await readArtifact(at('rows-encoder.st'))).meta).toMatchObject({ encoder: { name: 'mlp', width: 128 }, input: { channels: DIMENSIONS } });
+  });
+
+  test('such a model is a teacher too; without one only real examples and krr-st have targets', async () => {
+    const { stdout } = await run('dataset-distill', 'compare', 'units.st', '--target', 'rows-encoder.st', ...FAST, '--methods', 'random,dm', '--seeds', '2',
+      '--encoders', 'mlp:8', '--pretrain-steps', '5', '--json');
+    expect(stdout.trim().split('\n')).toHaveLength(3);
+    await failed(2, '--method dm makes new examples, whose targets only the model itself can tell; give it with --target',
+      'dataset-distill', 'rows.st', '--targets', 'wanted.st', '--method', 'dm');
+  });
+
+  test('maps that are not square, shifted or not', async () => {
+    const small = ['--width', '2', ...FAST.filter((word) => !['--steps', '40'].includes(word)), '--steps', '2'];
+    await run('dataset-distill', 'maps.st', '--targets', 'wanted.st', ...small, '-o', 'small-maps.st');
+    expect((await readArtifact(at('small-maps.st'))).tensors.get('x_syn')!.shape).toEqual([10, 1, 8, 12]);
+    await run('pretrain', 'from-distilled', 'small-maps.st', '--steps', '2', '--lr', '0.01', '--threads', '1', '-q', '-o', 'maps-encoder.st');
+    await run('dataset-distill', 'maps.st', '--target', 'maps-encoder.st', ...small, '--augmentation', 'shift', '--init', 'noise', '-o', 'shifted.st');
+    await run('dataset-distill', 'maps.st', '--target', 'maps-encoder.st', ...small, '--method', 'dm', '-o', 'dm-maps.st');
+  });
+
+  test('what does not fit the kind of data is an error that says what to do', async () => {
+    const distil = ['dataset-distill', 'rows.st', '--targets', 'wanted.st', '-o', 'x.st'];
+    await failed(3, 'convnet3 takes images or other maps, but these are rows of 6 numbers; take the encoder mlp', ...distil, '--encoder', 'convnet3', ...FAST);
+    await failed(2, 'rows are not shifted; give --augmentation none', ...distil, '--augmentation', 'shift');
+    await failed(2, 'so they are not flipped; give --augmentation shift or none', 'dataset-distill', 'maps.st', '--targets', 'wanted.st',
+      '--augmentation', 'shift-flip');
+    await failed(2, '--grid shows images, but the data are real numbers', ...distil, '--grid', 'x.png');
+    await failed(3, 'target.st takes images of 3 channels, but rows.st has real-valued examples [6]', 'dataset-distill', 'rows.st', '--target', 'target.st');
+    await failed(3, 'the model takes examples of [6], but these are [3,16,16]', 'embed', '--model', 'rows-encoder.st', 'set.st');
+    await write('holes.st', { features: float32([2, 2], [1, 2, NaN, 3]) });
+    await failed(3, 'holes.st: features has NaN in row 1; values have to be finite', 'dataset-distill', 'holes.st', '--targets', 'wanted.st');
   });
 });
 
@@ -113,20 +200,20 @@ describe('byo pretrain from-distilled', () => {
 });
 
 test('byo dataset-distill compare: a row for every set and network, gains paired by seed, the same every time', async () => {
-  const line = ['dataset-distill', 'compare', 'set.st', '--target', 'target.st', ...SMALL, '--methods', 'random,krr-st', '--seeds', '2',
+  const line = ['dataset-distill', 'compare', 'set.st', '--target', 'target.st', ...SMALL, '--methods', 'random,krr-st,all', '--seeds', '2',
     '--encoders', 'distillnet2:4,alexnet:2', '--pretrain-steps', '5', '--json', '-q'];
   const [{ stdout }, again] = [await run(...line), await run(...line)];
   expect(again.stdout).toBe(stdout);
   const rows = stdout.trim().split('\n').map((text) => JSON.parse(text));
   expect(rows.map((row) => `${row.encoder} ${row.method}`)).toEqual(['distillnet2:4', 'alexnet:2'].flatMap((encoder) =>
-    ['from scratch', 'random', 'krr-st'].map((method) => `${encoder} ${method}`)));
+    ['from scratch', 'random', 'krr-st', 'all'].map((method) => `${encoder} ${method}`)));
   for (const encoder of ['distillnet2:4', 'alexnet:2']) {
     const [scratch, random, krr] = rows.filter((row) => row.encoder === encoder);
     expect(random.gain.estimate).toBe(0);
     expect(krr.gain.estimate).toBeCloseTo(krr.accuracy.estimate - random.accuracy.estimate, 10);
     expect(scratch.accuracies).toHaveLength(2);
   }
-  await failed(2, "--methods takes of krr-st, dm, random, k-means, k-center, but 'kip' was given",
+  await failed(2, "--methods takes of krr-st, dm, dsa, random, k-means, k-center, all, but 'kip' was given",
     'dataset-distill', 'compare', 'set.st', '--target', 'target.st', '--methods', 'kip');
   await failed(2, "--encoders takes name:width with a whole number from 1, but 'alexnet:x' was given",
     'dataset-distill', 'compare', 'set.st', '--target', 'target.st', '--encoders', 'alexnet:x');

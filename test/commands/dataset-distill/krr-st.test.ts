@@ -171,7 +171,7 @@ describe('krrSt', () => {
     await expect(distil({ batch: 61 })).rejects.toThrow('use --batch 60 or less');
     // 32 features and an offset cannot tell 50 images apart.
     await expect(distil({ size: 50, ridge: 0, encoder: { name: 'distillnet2', width: 4 } })).rejects
-      .toThrow(/kernel of the synthetic images is singular with --ridge 0, which makes lambda 0.*give a larger --ridge/);
+      .toThrow(/kernel of the synthetic examples is singular with --ridge 0, which makes lambda 0.*give a larger --ridge/);
   });
 });
 

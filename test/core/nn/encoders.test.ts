@@ -71,6 +71,21 @@ describe('ConvNets', () => {
   });
 });
 
+describe('the mlp', () => {
+  test('takes rows, and maps as rows; two layers of the width', () => {
+    for (const shape of [[4, 12], [4, 3, 2, 2]]) {
+      const program = traced({ name: 'mlp', width: 5 }, shape);
+      expect(program.outputs.get('y')!.shape).toEqual([4, 5]);
+      expect(shapes(program)).toMatchObject({ '0.weight': [5, 12], '1.weight': [5], '3.weight': [5, 5], '4.running_mean': [5] });
+    }
+  });
+
+  test('other encoders do not take rows', () => {
+    expect(() => traced({ name: 'resnet18', width: 4 }, [2, 7]))
+      .toThrow('resnet18 takes images or other maps, but these are rows of 7 numbers; take the encoder mlp');
+  });
+});
+
 describe('normalisations of an encoder', () => {
   test('none has neither scales nor statistics; group has no statistics', () => {
     const names = (norm: 'none' | 'group') => Object.keys(shapes(traced({ name: 'convnet3', width: 16, norm, groups: 4 }, [1, 3, 16, 16])));
