@@ -41,6 +41,8 @@ export const registry: readonly Entry[] = [
     load: async () => (await import('../commands/dataset-distill/compare.js')).compare },
   { name: 'dock-bootstrap prepare', group: 'Tools', summary: 'proteins and ligands to a data set of complexes',
     load: async () => (await import('../commands/dock-bootstrap/prepare.js')).prepare },
+  { name: 'dock-bootstrap evaluate', group: 'Measure', summary: 'how near sampled poses are to the true ones',
+    load: async () => (await import('../commands/dock-bootstrap/evaluate.js')).evaluate },
   { name: 'embed', group: 'Measure', summary: 'features of a model for a data set',
     load: async () => (await import('../commands/embed.js')).embed },
   { name: 'probe linear', group: 'Measure', summary: 'linear classification of features',

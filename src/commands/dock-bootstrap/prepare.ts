@@ -17,9 +17,10 @@ import {
 } from '../../core/docking/sources.js';
 import { ByoError, InputError, UsageError } from '../../core/errors.js';
 import { digestOf, writeArtifact } from '../../core/files/artifact.js';
-import { checkOutput, nameOf, readInput } from '../../core/files/streams.js';
+import { checkOutput, nameOf } from '../../core/files/streams.js';
 import { stream } from '../../core/random.js';
 import { readCsv } from '../interval/csv.js';
+import { readNames } from './names.js';
 
 const options = {
   rotatable: choice({ choices: ROTATABLE_RULES, default: 'graph',
@@ -154,8 +155,8 @@ interface Membership {
 }
 
 async function readMembership({ test, validation, clusters: path }: Options): Promise<Membership> {
-  const names = async (file: string | undefined): Promise<ReadonlySet<string>> => new Set(file === undefined ? []
-    : new TextDecoder().decode(await readInput(file)).split(/\r?\n/).map((line) => line.trim()).filter(Boolean));
+  const names = async (file: string | undefined): Promise<ReadonlySet<string>> =>
+    new Set(file === undefined ? [] : await readNames(file));
   const [testing, validating] = await Promise.all([names(test), names(validation)]);
   const both = [...testing].find((name) => validating.has(name));
   if (both !== undefined) throw new InputError(`${both} is in both ${nameOf(test!)} and ${nameOf(validation!)}; a complex has one part`);

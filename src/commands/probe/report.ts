@@ -93,7 +93,7 @@ export function printReports(context: Context, reports: readonly Report[], o: Re
 }
 
 /** Throws ByoError where a score is below --min. */
-export function requireMinimum(metric: string, { estimate }: Interval, min: number | undefined): void {
+export function requireMinimum(metric: string, { estimate }: Pick<Interval, 'estimate'>, min: number | undefined): void {
   if (min !== undefined && !(estimate >= min)) throw new ByoError(`${metric} ${estimate.toFixed(4)} is below --min ${min}`);
 }
 

@@ -1,4 +1,5 @@
 import { vanDerWaalsRadius } from './elements.js';
+import { distance2 } from './geometry.js';
 import { neighboursOf, type Molecule } from './molecule.js';
 
 /** What is wrong with a pose as chemistry, after the tests of PoseBusters (Buttenschoen et al. 2024). */
@@ -41,22 +42,31 @@ const GRID = 0.4;
 export function checkPose(
   known: Pick<Molecule, 'elements' | 'bonds' | 'positions'>, pose: ArrayLike<number>, receptor: ReceptorAtoms,
 ): PoseChecks {
-  const apart = bondsApart(known.elements.length, known.bonds);
-  const alike = (bonds: number): boolean => pairs(known.elements.length).every(([i, j]) => {
-    if (apart[i][j] !== bonds) return true;
-    const ratio = distance(pose, i, pose, j) / distance(known.positions, i, known.positions, j);
-    return Math.abs(ratio - 1) <= TOLERANCE;
-  });
+  const count = known.elements.length;
+  const apart = bondsApart(count, known.bonds);
   const radius = Array.from(known.elements, vanDerWaalsRadius);
-  const noInternalClash = pairs(radius.length)
-    .every(([i, j]) => apart[i][j] <= 3 || distance(pose, i, pose, j) >= INTERNAL * (radius[i] + radius[j]));
-  const near = nearAtoms(pose, receptor);
-  const receptorDistance = near.reduce((least, j) => {
+  let [bondLengths, bondAngles, noInternalClash] = [true, true, true];
+  for (let i = 0; i < count; i++) {
+    for (let j = i + 1; j < count; j++) {
+      const here = distance(pose, i, pose, j);
+      if (apart[i][j] > 3) noInternalClash &&= here >= INTERNAL * (radius[i] + radius[j]);
+      if (apart[i][j] > 2) continue;
+      const isAlike = Math.abs(here / distance(known.positions, i, known.positions, j) - 1) <= TOLERANCE;
+      if (apart[i][j] === 1) bondLengths &&= isAlike;
+      else bondAngles &&= isAlike;
+    }
+  }
+  let receptorDistance = Infinity;
+  /** Receptor atoms whose volume meets that of an atom of the ligand. */
+  const meeting: number[] = [];
+  for (let j = 0; j < receptor.elements.length; j++) {
     const other = vanDerWaalsRadius(receptor.elements[j]);
-    return radius.reduce((own, r, i) => Math.min(own, distance(pose, i, receptor.positions, j) / (r + other)), least);
-  }, Infinity);
-  const volumeOverlap = overlap(radius, pose, receptor, near);
-  const [bondLengths, bondAngles] = [alike(1), alike(2)];
+    let least = Infinity;
+    for (let i = 0; i < count; i++) least = Math.min(least, distance(pose, i, receptor.positions, j) / (radius[i] + other));
+    receptorDistance = Math.min(receptorDistance, least);
+    if (least < SCALE) meeting.push(j);
+  }
+  const volumeOverlap = overlap(radius, pose, receptor, meeting);
   const [noReceptorClash, noVolumeOverlap] = [receptorDistance >= RECEPTOR, volumeOverlap <= OVERLAP];
   return {
     bondLengths, bondAngles, noInternalClash, noReceptorClash, noVolumeOverlap, volumeOverlap, receptorDistance,
@@ -64,13 +74,9 @@ export function checkPose(
   };
 }
 
-function* eachPair(n: number): Generator<[number, number]> {
-  for (let i = 0; i < n; i++) for (let j = i + 1; j < n; j++) yield [i, j];
+function distance(a: ArrayLike<number>, i: number, b: ArrayLike<number>, j: number): number {
+  return Math.sqrt(distance2(a, i, b, j));
 }
-const pairs = (n: number): [number, number][] => [...eachPair(n)];
-
-const distance = (a: ArrayLike<number>, i: number, b: ArrayLike<number>, j: number): number =>
-  Math.hypot(a[3 * i] - b[3 * j], a[3 * i + 1] - b[3 * j + 1], a[3 * i + 2] - b[3 * j + 2]);
 
 /** Bonds on the shortest way between any two atoms; Infinity between parts. */
 function bondsApart(n: number, bonds: Molecule['bonds']): number[][] {
@@ -89,36 +95,43 @@ function bondsApart(n: number, bonds: Molecule['bonds']): number[][] {
   });
 }
 
-/** Receptor atoms within reach of any atom of the pose. */
-function nearAtoms(pose: ArrayLike<number>, { elements, positions }: ReceptorAtoms): number[] {
-  const reach = 6;
-  return Array.from({ length: elements.length }, (_, j) => j).filter((j) => {
-    for (let i = 0; i < pose.length / 3; i++) if (distance(pose, i, positions, j) < reach) return true;
-    return false;
-  });
-}
-
-/** Share of the points inside of the ligand that are inside of the receptor, too. */
+/** Share of the points inside of the ligand that are inside of the receptor, too, of which these atoms are near enough. */
 function overlap(
-  radius: readonly number[], pose: ArrayLike<number>, receptor: ReceptorAtoms,
-  near: readonly number[],
+  radius: readonly number[], pose: ArrayLike<number>, receptor: ReceptorAtoms, meeting: readonly number[],
 ): number {
-  const span = [0, 1, 2].map((axis) => {
-    const values = radius.map((r, i) => [pose[3 * i + axis] - SCALE * r, pose[3 * i + axis] + SCALE * r]);
-    return [Math.min(...values.map(([low]) => low)), Math.max(...values.map(([, high]) => high))];
-  });
-  const inside = (point: readonly number[], positions: ArrayLike<number>, i: number, r: number): boolean =>
-    distance(point, 0, positions, i) <= SCALE * r;
+  if (meeting.length === 0) return 0;
+  const sphere = (positions: ArrayLike<number>, i: number, r: number): Sphere =>
+    ({ x: positions[3 * i], y: positions[3 * i + 1], z: positions[3 * i + 2], r2: (SCALE * r) ** 2 });
+  const ligand = radius.map((r, i) => sphere(pose, i, r));
+  const others = meeting.map((j) => sphere(receptor.positions, j, vanDerWaalsRadius(receptor.elements[j])));
+  const span = (along: 'x' | 'y' | 'z'): [number, number] => {
+    const reach = (sign: number): number[] => ligand.map((atom) => atom[along] + sign * Math.sqrt(atom.r2));
+    return [Math.min(...reach(-1)), Math.max(...reach(1))];
+  };
+  const [[x0, x1], [y0, y1], [z0, z1]] = [span('x'), span('y'), span('z')];
   let [own, shared] = [0, 0];
-  for (let x = span[0][0]; x <= span[0][1]; x += GRID) {
-    for (let y = span[1][0]; y <= span[1][1]; y += GRID) {
-      for (let z = span[2][0]; z <= span[2][1]; z += GRID) {
-        const point = [x, y, z];
-        if (!radius.some((r, i) => inside(point, pose, i, r))) continue;
+  for (let x = x0; x <= x1; x += GRID) {
+    for (let y = y0; y <= y1; y += GRID) {
+      const column = ligand.filter((atom) => (atom.x - x) ** 2 + (atom.y - y) ** 2 <= atom.r2);
+      if (column.length === 0) continue;
+      for (let z = z0; z <= z1; z += GRID) {
+        if (!inside(column, x, y, z)) continue;
         own++;
-        if (near.some((j) => inside(point, receptor.positions, j, vanDerWaalsRadius(receptor.elements[j])))) shared++;
+        if (inside(others, x, y, z)) shared++;
       }
     }
   }
   return own === 0 ? 0 : shared / own;
+}
+
+interface Sphere {
+  readonly x: number;
+  readonly y: number;
+  readonly z: number;
+  readonly r2: number;
+}
+
+function inside(spheres: readonly Sphere[], x: number, y: number, z: number): boolean {
+  for (const sphere of spheres) if ((sphere.x - x) ** 2 + (sphere.y - y) ** 2 + (sphere.z - z) ** 2 <= sphere.r2) return true;
+  return false;
 }

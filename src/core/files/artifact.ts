@@ -62,6 +62,7 @@ const MAX_UPDATE = 2 ** 30;
 /** The command that makes each kind, for error messages. */
 const MAKERS: Readonly<Record<string, string>> = {
   dataset: 'byo convert', model: 'byo pretrain', checkpoint: 'byo pretrain', embeddings: 'byo embed', samples: 'byo sample',
+  poses: 'byo dock-bootstrap sample',
 };
 
 /**
