@@ -1,4 +1,4 @@
-import { concat, gather, part, type Tensor } from '../graph/index.js';
+import { concat, constant, expand, gather, part, type Tensor } from '../graph/index.js';
 import { truncatedNormal, zeros } from './init.js';
 import { dropout, layerNorm, linear } from './layers.js';
 import type { Scope } from './scope.js';
@@ -74,7 +74,8 @@ export function predictTokens(
   const positions = positionCode(tokens, spec.width);
   const seen = linear(scope.at('embed'), context, spec.width, TRUNCATED_LINEAR).add(gather(positions, known.tokens));
   const masked = scope.param('mask_token', [spec.width], TRUNCATED).add(gather(positions, wanted.tokens));
-  const used = known.used && wanted.used && concat([known.used, wanted.used]);
+  const usedOf = ({ used, tokens: { shape } }: Places): Tensor => used ?? expand(constant(1), [shape[1]!]);
+  const used = known.used || wanted.used ? concat([usedOf(known), usedOf(wanted)]) : undefined;
   const y = transformer(scope, concat([seen, masked], 1), { ...spec, init: TRUNCATED }, keyBias(used));
   return linear(scope.at('project'), layerNorm(scope.at('norm'), part(y, 1, count, y.shape[1]!)), width, TRUNCATED_LINEAR);
 }

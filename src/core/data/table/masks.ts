@@ -3,9 +3,9 @@ import { UsageError } from '../../errors.js';
 import type { Stream } from '../../random.js';
 
 /**
- * Which tokens T-JEPA's masks are drawn from. always: columns, with every [REG] token in the context and none to be predicted,
- * as the paper says. upstream: the first D of all tokens, as in the published code, which draws numbers of columns but counts tokens:
- * a [REG] token is hidden and predicted like a column, and the last column is never seen nor predicted. none: there is no [REG].
+ * Which tokens T-JEPA's masks are drawn from. always: columns, with every [REG] token in the context and none to be predicted, as
+ * the paper says. upstream: the first D of all tokens, as in the published code, which draws columns and takes their numbers for
+ * tokens: [REG] is hidden and predicted like a column, and the last column is never seen nor predicted. none: there is no [REG].
  */
 export const REG_MODES = ['always', 'upstream', 'none'] as const;
 export type RegMode = (typeof REG_MODES)[number];
