@@ -51,7 +51,8 @@ test('real-valued maps are shifted in their own units, and what comes in is what
   const maps = float32([1, 2, 2, 2], [1, 2, 3, 4, -1, -2, -3, -4]);
   const random = stream(1, 'x');
   const seen = new Set<string>();
-  for (let draw = 0; draw < 60; draw++) seen.add(numbersOf(shiftedImages(maps, [0], { pad: 1, flip: 0, outside: [9, 8] }, random)).join());
+  const options = { pad: 1, flip: 0, outside: [9, 8] };
+  for (let draw = 0; draw < 60; draw++) seen.add(numbersOf(shiftedImages(maps, [0], options, random)).join());
   expect(seen).toContain('1,2,3,4,-1,-2,-3,-4');
   expect(seen).toContain('9,1,9,3,8,-1,8,-3');
   expect(seen.size).toBe(9);
