@@ -27,6 +27,8 @@ describe('byo synth density and plot density', () => {
     const { stdout, code } = await shell('byo synth density --count 20 -q -o other.st && byo plot density other.st normal.st --max 25', { cwd });
     expect(code).toBe(0);
     expect(stdout.match(/aria-roledescription="point"/g)).toHaveLength(45);
+    // In the order in which they are given.
+    expect(stdout.indexOf('>other.st</text>')).toBeLessThan(stdout.indexOf('>normal.st</text>'));
     for (const text of ['>other.st<', '>normal.st<', '20 points of 2 dimensions; 30 points of 5 dimensions']) expect(stdout).toContain(text);
   });
 

@@ -45,7 +45,7 @@ export function scatterChart({ x, y, labels, classes, panels }: ScatterData, o: 
     // Not `opacity`, for which renderers blend every point as a layer of its own: many times slower.
     mark: { type: 'point', filled: true, fillOpacity: count > 2000 ? 0.55 : 0.8, size: count > 2000 ? 14 : count > 500 ? 26 : 44 },
     encoding: {
-      ...(panels && { facet: { field: 'panel', type: 'nominal', columns, sort: null, title: null } }),
+      ...(panels && { facet: { field: 'panel', type: 'nominal', columns, sort: [...new Set(panels)], title: null } }),
       x: { field: 'x', type: 'quantitative', title: o.xTitle, scale: { zero: false }, axis },
       y: { field: 'y', type: 'quantitative', title: o.yTitle, scale: { zero: false }, axis },
       ...(labels && {
