@@ -87,8 +87,7 @@ describe('values', () => {
     for (const [key, value] of [['frechet', 1], ['energy', 0.5418065793], ['mmd', 0.1772676349], ['sliced', 1]] as const) {
       expect(scores[key].low, key).toBeLessThan(value);
       expect(scores[key].high, key).toBeGreaterThan(value);
-      // 2 * 3.29 * sqrt(2 / 1000) * 2 = 0.59 for the Fréchet distance; of 50 resamples, the deviation is 10 % uncertain.
-      expect(scores[key].high - scores[key].low, key).toBeLessThan(0.76 * value);
+      expect(scores[key].high - scores[key].low, key).toBeLessThan(0.7 * value);
       expect(scores[key].value).not.toBeCloseTo(value, 6);
     }
   });
