@@ -26,8 +26,8 @@ describe('rotation', () => {
       const r = rotation(...uniforms());
       r.forEach((value, i) => { mean[i] += value / 4000; squares[i] += value ** 2 / 4000; });
       const rows = [0, 3, 6].map((at) => r.slice(at, at + 3));
-      rows.forEach((row, i) => rows.forEach((other, j) => { worst = Math.max(worst, Math.abs(dot(row, other) - (i === j ? 1 : 0))); }));
-      worst = Math.max(worst, Math.abs(dot(cross(rows[0]!, rows[1]!), rows[2]!) - 1));
+      const products = rows.flatMap((row, i) => rows.map((other, j) => dot(row, other) - (i === j ? 1 : 0)));
+      worst = Math.max(worst, ...[...products, dot(cross(rows[0]!, rows[1]!), rows[2]!) - 1].map(Math.abs));
     }
     expect(worst).toBeLessThan(1e-12);
     // Entries have mean 0 and variance 1/3 under Haar measure; four standard errors.
