@@ -81,8 +81,9 @@ export const compare = defineCommand({
     const destinations = await Promise.all((o.on ?? [path]).map(readDestination));
     const compute = { device: parseDevice(o.device), threads: o.threads, algebra };
 
-    const learned = methods.filter((method) => ['krr-st', 'dm', 'dsa'].includes(method)).length;
-    const perSeed = learned * o.steps + methods.length * encoders.length * o.pretrainSteps;
+    const learning = methods.reduce((steps, method) =>
+      steps + (method === 'dsa' ? o.dsaSteps ?? o.steps : method === 'krr-st' || method === 'dm' ? o.steps : 0), 0);
+    const perSeed = learning + methods.length * encoders.length * o.pretrainSteps;
     const progress = await context.terminal.progress('dataset-distill compare', o.seeds * perSeed, 'steps');
     let done = 0;
     const onStep = () => progress.update(++done);

@@ -20,6 +20,7 @@ export interface DsaOptions extends DistillSettings {
   readonly steps: number;
   /** Real images a step, shared out among the classes. */
   readonly batch: number;
+  readonly dsaSteps?: number | undefined;
   readonly dsaLr: number;
   readonly dsaNetLr: number;
   /** Updates of the images with one network, and passes that it is trained for in between; by images per class where left out. */
@@ -71,7 +72,7 @@ export function dsa(source: Source, o: DsaOptions, seed: number, compute: EmbedO
 
   return {
     // One of several programs: `compile` runs them all.
-    program: programs.train, remedy: 'try a smaller --dsa-lr or --dsa-net-lr', steps: o.steps, examplesPerStep: groups.length * perClass,
+    program: programs.train, remedy: 'try a smaller --dsa-lr or --dsa-net-lr', steps: o.dsaSteps ?? o.steps, examplesPerStep: groups.length * perClass,
     initial: () => learned,
     compile: (options) => new GradientMatching(programs, own, chosen.map(({ group }) => group), settings, seed, options),
     feeds: (step) => {

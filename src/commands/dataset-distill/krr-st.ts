@@ -28,6 +28,8 @@ export interface KrrStOptions extends PoolOptions, DistillSettings {
   readonly init: 'real' | 'noise';
   readonly learn: 'both' | 'images' | 'targets';
   readonly augmentation: 'shift-flip' | 'shift' | 'none';
+  /** Largest shift in pixels. */
+  readonly shift: number;
 }
 
 export interface Watch {
@@ -88,7 +90,7 @@ export async function krrSt(
     },
     feeds: (step) => {
       const chosen = batches.indices(step);
-      const moves = { pad: 4, flip: o.augmentation === 'shift' ? 0 : 0.5, ...(real && { outside: how.mean }) };
+      const moves = { pad: o.shift, flip: o.augmentation === 'shift' ? 0 : 0.5, ...(real && { outside: how.mean }) };
       const images = o.augmentation === 'none' ? gatherImages(examples, chosen)
         : shiftedImages(examples, chosen, moves, stream(seed, 'augment distill', step));
       return {

@@ -53,9 +53,11 @@ export const distillOptions = {
   learn: choice({ choices: ['both', 'images', 'targets'], default: 'both', help: 'what is learnt; the rest stays as it starts' }),
   normalizeSynthetic: flag({ help: 'show networks the synthetic images normalised, as real ones are; the published code does not; '
     + 'real-valued examples always are' }),
-  augmentation: choice({ choices: ['shift-flip', 'shift', 'none'], default: 'shift-flip', help: 'what is done to real images: shifts by up to 4 pixels, flips' }),
+  augmentation: choice({ choices: ['shift-flip', 'shift', 'none'], default: 'shift-flip', help: 'what is done to real images: shifts, flips' }),
+  shift: integer({ default: 4, min: 0, help: 'largest shift in pixels, black coming in (4 in the paper, for 32 and more pixels a side)' }),
   dmLr: number({ default: 1, positive: true, help: 'learning rate of --method dm, whose networks are new at every step' }),
   dsaLr: number({ default: 0.1, positive: true, help: 'learning rate of --method dsa on the images' }),
+  dsaSteps: integer({ min: 1, help: 'its steps; --steps where left out (1000 networks in the paper)' }),
   dsaUpdates: integer({ min: 1, help: 'its steps with one network before a new one takes its place; as many as images per class, at most 50, where '
     + 'left out (1, 10 and 50 in the paper for 1, 10 and 50)' }),
   dsaEpochs: integer({ min: 0, help: 'passes over the synthetic set that the network is trained for between two of them; 1 with one image per class, '
@@ -66,13 +68,14 @@ export type DistillOptions = Values<typeof distillOptions>;
 
 export const distillPresets: Readonly<Record<string, Partial<DistillOptions>>> = {
   tiny: {
-    encoder: 'distillnet2', width: 16, size: 50, batch: 256, steps: 1000, lr: 3e-3, poolSize: 3, poolSteps: 100, normalizeSynthetic: true,
+    encoder: 'distillnet2', width: 16, size: 50, batch: 256, steps: 1000, lr: 0.01, poolSize: 3, poolSteps: 100, normalizeSynthetic: true,
+    shift: 0,
   },
   32: { encoder: 'distillnet3', width: 128, size: 1000, lr: 1e-4 },
   64: { encoder: 'distillnet4', width: 64, size: 2000, lr: 1e-5 },
   imagenette: { encoder: 'distillnet5', width: 32, size: 10, lr: 1e-5 },
   maps: {
-    encoder: 'distillnet2', width: 16, size: 50, batch: 256, steps: 1000, lr: 3e-3, poolSize: 3, poolSteps: 100, poolLr: 0.02,
+    encoder: 'distillnet2', width: 16, size: 50, batch: 256, steps: 1000, lr: 0.01, poolSize: 3, poolSteps: 100, poolLr: 0.02,
     augmentation: 'none',
   },
   rows: {

@@ -57,8 +57,8 @@ export const barlowTwins: PretrainMethod<typeof options> = {
   options,
   presets: {
     tiny: {
-      encoder: 'convnet4', width: 32, projHidden: 256, projOut: 256, batch: 128, epochs: 20, optimizer: 'sgd', lr: 0.1,
-      weightDecay: 1e-4, warmupEpochs: 1, lambda: 0.02, cropScale: 0.2,
+      encoder: 'convnet4', width: 32, projHidden: 256, projOut: 256, batch: 128, epochs: 20, optimizer: 'adam', lr: 0.004,
+      weightDecay: 0, warmupEpochs: 1, lambda: 0.02, cropScale: 0.2,
     },
     32: {
       encoder: 'resnet18', stem: 'cifar', projHidden: 2048, projOut: 2048, batch: 512, epochs: 200, optimizer: 'sgd', lr: 0.03,

@@ -85,7 +85,7 @@ function toySource(count = 60): Source {
 const OPTIONS: KrrStOptions = {
   size: 8, encoder: { name: 'distillnet2', width: 4 }, steps: 60, batch: 20, lr: 0.02, finalLr: 1e-3, ridge: 1e-6,
   poolSize: 2, poolSteps: 4, poolReset: 'counter', poolLr: 0.1, poolMomentum: 0.9, poolWeightDecay: 1e-3,
-  init: 'real', learn: 'both', normalizeSynthetic: false, augmentation: 'none',
+  init: 'real', learn: 'both', normalizeSynthetic: false, augmentation: 'none', shift: 4,
 };
 
 async function distil(
