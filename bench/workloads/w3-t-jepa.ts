@@ -26,7 +26,8 @@ export const w3 = workload({
   },
 
   program: (sizes) => stepProgram('w3', (root) => {
-    const { batch, width, tokens, context, targets, predicted, heads, feedForward, layers, predictorWidth, predictorLayers } = sizes;
+    const { batch, width, tokens, context, targets, predicted, heads, feedForward, layers } = sizes;
+    const { predictorWidth, predictorLayers } = sizes;
     return tJepaStep(root, {
       rows: { numbers: input('rows', [batch, tokens - 1]) },
       context: { tokens: input('context_tokens', [batch, context], 'int32') },
