@@ -55,6 +55,8 @@ export const registry: readonly Entry[] = [
     load: async () => (await import('../commands/probe/ridge.js')).ridge },
   { name: 'probe mlp', group: 'Measure', summary: 'classification of features with a hidden layer',
     load: async () => (await import('../commands/probe/mlp.js')).mlp },
+  { name: 'probe table', group: 'Measure', summary: 'a network that predicts the target of a table',
+    load: async () => (await import('../commands/probe/table.js')).table },
   { name: 'probe multilabel', group: 'Measure', summary: 'several labels per example from features (mAP)',
     load: async () => (await import('../commands/probe/multilabel.js')).multilabel },
   { name: 'probe regression', group: 'Measure', summary: 'numbers from features (R2)',

@@ -34,6 +34,8 @@ export interface Classifier {
   readonly probe: string;
   readonly chosen: Readonly<Record<string, number | string>>;
   readonly sweep: readonly Json[];
+  /** Dimensions of what it takes, where that is not simply the features of the table. */
+  readonly features?: number;
   /** Trains on one part and scores another: [rows, classes], the largest score wins. */
   scores(fit: Labelled, x: Matrix): Matrix | Promise<Matrix>;
   readonly kind: ScoreKind;
@@ -52,11 +54,17 @@ interface ClassifierOptions extends SplitOptions, IntervalOptions, ReportOptions
  * A classification probe from its data to its score: reads, divides, lets `choose` settle on the validation part what is
  * free, tests once and prints. Throws InputError for data that make no such probe, ByoError where the score is below --min.
  */
-export async function runClassifier(
+export const runClassifier = async (
   context: Context, source: string, o: ClassifierOptions, choose: (data: ClassifierData) => Classifier | Promise<Classifier>,
-): Promise<void> {
+): Promise<void> => {
   if (o.predictions !== undefined) await checkOutput(o.predictions, { force: true });
-  const table = await readProbeTable(source, o);
+  return classifyTable(context, await readProbeTable(source, o), o, choose);
+};
+
+/** The same on what has been read already. */
+export async function classifyTable(
+  context: Context, table: Table, o: ClassifierOptions, choose: (data: ClassifierData) => Classifier | Promise<Classifier>,
+): Promise<void> {
   const { labels, classes } = labelsOf(table, o.labels);
   const parts = divide(table, o, labels);
   const [train, validation, fit, test] = [parts.train, parts.validation, parts.fit, parts.test]
@@ -79,7 +87,7 @@ export async function runClassifier(
   const calibration = probabilities && calibrationOf(test.labels, probabilities);
   printReports(context, [{
     probe: classifier.probe, metric: 'accuracy', interval, chosen: classifier.chosen, sweep: classifier.sweep,
-    n: { train: train.x.rows, val: validation.x.rows, test: test.x.rows }, features: table.x.cols,
+    n: { train: train.x.rows, val: validation.x.rows, test: test.x.rows }, features: classifier.features ?? table.x.cols,
     shown: { chance: chance.toFixed(4), majority: majority.toFixed(4) },
     extra: {
       ...classifier.extra?.(), balancedAccuracy: balancedAccuracy(confusion), macroF1: macroF1(confusion),

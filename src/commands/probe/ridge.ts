@@ -5,12 +5,12 @@ import { InputError } from '../../core/errors.js';
 import { applyLinear } from '../../core/stats/linear.js';
 import { predict } from '../../core/stats/logistic.js';
 import { zeros, type LinearAlgebra, type Matrix } from '../../core/stats/matrix.js';
-import { accuracy, kendall, meanAbsoluteError, meanR2, pearson, rootMeanSquaredError, spearman } from '../../core/stats/metrics.js';
+import { accuracy, meanR2 } from '../../core/stats/metrics.js';
 import { fitRidge } from '../../core/stats/ridge.js';
 import { classifierOptions, featureOptions, logGrid, scoreIntervalOptions, splitOptions, standardizeAll, withAlgebra } from './common.js';
 import { runClassifier } from './classify.js';
 import type { Labelled } from './data.js';
-import { columnOf, runPredictor } from './predict.js';
+import { describeNumbers, runPredictor } from './predict.js';
 
 const alphaOptions = {
   alphaMin: number({ default: 1e-2, positive: true, help: 'smallest penalty alpha that is tried' }),
@@ -67,14 +67,7 @@ export const regression = defineCommand({
         predict: (fit, x) => predictions(fit.x, fit.y, [alpha], x, algebra)[0]!,
       };
     },
-    describe: (truth, predicted) => {
-      const over = (measure: Measure): number => meanOverColumns(truth, predicted, measure);
-      const [mae, rmse, r, rho] = [over(meanAbsoluteError), over(rootMeanSquaredError), over(pearson), over(spearman)];
-      return {
-        shown: { MAE: mae, RMSE: rmse, Pearson: r, Spearman: rho },
-        extra: { mae, rmse, pearson: r, spearman: rho, kendall: over(kendall), targets: truth.cols },
-      };
-    },
+    describe: describeNumbers,
   })),
 });
 
@@ -103,12 +96,4 @@ function oneHot({ labels }: Labelled, classes: number): Matrix {
   const targets = zeros(labels.length, classes);
   labels.forEach((label, i) => { targets.data[i * classes + label] = 1; });
   return targets;
-}
-
-type Measure = (truth: ArrayLike<number>, predicted: ArrayLike<number>) => number;
-
-function meanOverColumns(truth: Matrix, predicted: Matrix, measure: Measure): number {
-  let total = 0;
-  for (let t = 0; t < truth.cols; t++) total += measure(columnOf(truth, t), columnOf(predicted, t));
-  return total / truth.cols;
 }

@@ -15,6 +15,7 @@ export * from './mlp.js';
 export * from './transformer.js';
 export * from './tokens.js';
 export * from './t-jepa.js';
+export * from './table-heads.js';
 export * from './unet.js';
 export * from './encoders.js';
 export * from './matrices.js';
