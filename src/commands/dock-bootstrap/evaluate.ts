@@ -6,6 +6,7 @@ import { choice, flag, integer, number, numbers, text, texts, type Values } from
 import { SPLIT } from '../../core/data/images.js';
 import { complexesOf, posesOf, type Complexes, type Poses } from '../../core/docking/complexes.js';
 import { scorePoses, type ScoredPoses } from '../../core/docking/evaluation.js';
+import { isPoseFile, readPoseFiles } from '../../core/docking/pose-files.js';
 import { InputError, UsageError } from '../../core/errors.js';
 import { readArtifact } from '../../core/files/artifact.js';
 import { nameOf } from '../../core/files/streams.js';
@@ -26,6 +27,7 @@ const options = {
   baseline: texts({ placeholder: 'file', local: true, help: 'poses to compare with, of the same complexes: those before bootstrapping' }),
   thresholds: numbers({ placeholder: 'Å', default: [2, 5], help: 'a pose nearer than this is a success; the first counts in comparisons' }),
   top: numbers({ placeholder: 'k', default: [1, 5, 10], help: 'best of so many poses, those with the highest confidence' }),
+  score: text({ placeholder: 'field', help: 'data field of SD files that ranks poses, the larger the better, -FIELD the smaller' }),
   unit: choice({ choices: ['complex', 'cluster'], default: 'complex', help: 'what is drawn when resampling' }),
   resamples: integer({ default: 1000, min: 2, help: 'bootstrap resamples' }),
   level: number({ default: 0.95, min: 0.5, max: 0.9999, help: 'level of the confidence intervals' }),
@@ -44,16 +46,18 @@ export const evaluate = defineCommand({
     + 'least over the symmetries of the ligand and over its copies in the crystal. A random sample is what the score model draws, on '
     + 'average; top-1 is the pose that the confidence model ranks first, the number to compare with other docking programs; the best '
     + 'of all needs an oracle. Complexes without poses count as failures. A clash is a heavy atom of the receptor nearer than 0.75 times '
-    + 'the sum of radii (a bead nearer than 2.8 Å), valid is what passes all checks of bonds, clashes and volumes.',
+    + 'the sum of radii (a bead nearer than 2.8 Å), valid is what passes all checks of bonds, clashes and volumes. Poses are those of byo dock-bootstrap '
+    + 'sample, or SD files of any program: a folder with NAME.sdf or a folder NAME for each complex (as DiffDock writes), or one file.',
   paper: 'G. Corso, A. Deng et al., Deep Confident Steps to New Pockets: Strategies for Docking Generalization, 2024, arXiv 2402.18396',
   examples: [
     ['byo dock-bootstrap evaluate poses.st --data complexes.st --split test', 'success on the test part'],
     ['byo dock-bootstrap evaluate poses.st --data complexes.st --split-file test_names.txt --unit cluster', 'on named complexes, as DockGen'],
     ['byo dock-bootstrap evaluate after.st --data complexes.st --baseline before.st --plot success.png', 'before and after bootstrapping'],
+    ['byo dock-bootstrap evaluate gnina/ --score CNNscore --data complexes.st --split test', 'SD files of another program, a folder or a file for each complex'],
     ['byo dock-bootstrap sample … | byo dock-bootstrap evaluate --data complexes.st --json | jq .selections', 'for scripts'],
   ],
   arguments: [{ name: 'poses', optional: true, variadic: true,
-    help: 'sampled poses, in one or several files; standard input where left out' }],
+    help: 'sampled poses in one or several files, or SD files or folders of them; standard input where left out' }],
   options,
   async run(context, paths, o) {
     if (o.data === undefined) throw new UsageError('evaluate needs the true poses: --data COMPLEXES');
@@ -65,10 +69,10 @@ export const evaluate = defineCommand({
     if (o.plot === '-') throw new UsageError('--plot takes the name of a file, as standard output has the table');
     if (o.plot !== undefined) await checkPicture({ output: o.plot, force: o.force, theme: o.theme });
     const data = complexesOf(await readArtifact(o.data, { kind: 'dataset' }), nameOf(o.data));
-    const sampled = await readPoses(paths.length > 0 ? paths : ['-'], data, context);
+    const sampled = await readPoses(paths.length > 0 ? paths : ['-'], data, o.score, context);
     const chosen = await choose(data, sampled, o, context);
     const after = evaluation(chosen, sampled);
-    const before = o.baseline && evaluation(chosen, await readPoses(o.baseline, data, context));
+    const before = o.baseline && evaluation(chosen, await readPoses(o.baseline, data, o.score, context));
     for (const [name, missing = 0] of [['', after.missing], ['in the baseline ', before?.missing]] as const) {
       if (missing > 0) context.terminal.warn(`${name}${missing} of ${chosen.length} complexes have no poses and count as failures`);
     }
@@ -88,12 +92,28 @@ export const evaluate = defineCommand({
   },
 });
 
-/** Poses by the names of their complexes, from one or several files. */
+/** Poses by the names of their complexes, from one or several files or folders. */
 async function readPoses(
-  sources: readonly string[], { complexes }: Complexes, { terminal }: Context,
+  sources: readonly string[], { complexes }: Complexes, score: string | undefined, { terminal }: Context,
 ): Promise<Map<string, Poses>> {
   const found = new Map<string, { readonly poses: Poses; readonly source: string }>();
   for (const path of sources) {
+    const source = nameOf(path);
+    for (const [name, poses] of await readOne(path)) {
+      const other = found.get(name);
+      if (other) throw new InputError(`${name} has poses in both ${other.source} and ${source}; give one of the files`);
+      found.set(name, { poses, source });
+    }
+  }
+  return new Map([...found].map(([name, { poses }]) => [name, poses]));
+
+  async function readOne(path: string): Promise<Iterable<readonly [string, Poses]>> {
+    if (path !== '-' && await isPoseFile(path)) {
+      const { poses, skipped } = await readPoseFiles(path, complexes, score);
+      for (const reason of skipped.slice(0, 10)) terminal.warn(`skipped ${reason}`);
+      if (skipped.length > 10) terminal.warn(`skipped ${skipped.length - 10} more`);
+      return poses;
+    }
     const source = nameOf(path);
     const artifact = await readArtifact(path, { kind: 'poses' });
     const names = new Set(Array.isArray(artifact.meta.names) ? artifact.meta.names.map(String) : []);
@@ -102,14 +122,8 @@ async function readPoses(
       throw new InputError(`${source} has poses of other complexes than the data, such as ${[...names][0]}`);
     }
     if (own.length < names.size) terminal.warn(`${source} has poses of ${names.size - own.length} complexes that the data do not have`);
-    posesOf(artifact, own, source).forEach((poses, i) => {
-      const { name } = own[i]!;
-      const other = found.get(name);
-      if (other) throw new InputError(`${name} has poses in both ${other.source} and ${source}; give one of the files`);
-      found.set(name, { poses, source });
-    });
+    return posesOf(artifact, own, source).map((poses, i) => [own[i]!.name, poses] as const);
   }
-  return new Map([...found].map(([name, { poses }]) => [name, poses]));
 }
 
 /** The complexes that options ask for; those with poses where none does. Throws InputError where none is left. */

@@ -121,7 +121,7 @@ function unit(v: readonly number[]): number[] {
 }
 
 /** Another set of coordinates of the same ligand, its atoms in the ligand's order; undefined where it is another molecule. */
-function sameLigand(ligand: Molecule, other: Molecule): Molecule | undefined {
+export function sameLigand(ligand: Molecule, other: Molecule): Molecule | undefined {
   const { molecule: heavy } = largestFragment(heavyAtoms(other));
   const mapping = isDrawing(heavy) ? undefined : isomorphism(ligand, heavy);
   return mapping && withPositions(ligand, mapping.flatMap((atom) => [...heavy.positions.subarray(3 * atom, 3 * atom + 3)]));
