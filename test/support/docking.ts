@@ -1,7 +1,9 @@
 import { molecule, type Molecule } from '../../src/core/chem/molecule.js';
-import { rotatableBonds } from '../../src/core/chem/torsions.js';
+import { rotatableBonds, type Torsion } from '../../src/core/chem/torsions.js';
 import { SPLIT } from '../../src/core/data/images.js';
 import type { Complex, Complexes } from '../../src/core/docking/complexes.js';
+import type { NetworkSpec } from '../../src/core/docking/network.js';
+import type { NoiseRanges } from '../../src/core/docking/noise.js';
 import { centroid } from '../../src/core/docking/rigid.js';
 import { stream, type Stream } from '../../src/core/random.js';
 
@@ -53,7 +55,8 @@ export function toyComplex(name: string, { atoms, nodes, cluster, poses = 1, spl
     receptor: beads(nodes, random),
     ligand: {
       molecule: known, torsions: rotatableBonds(known),
-      features: Int32Array.from({ length: 2 * atoms }, (_, i) => (i % 2 === 0 ? Number(known.elements[i >> 1] === 7) : degree(i >> 1))),
+      features: Int32Array.from({ length: 2 * atoms },
+        (_, i) => (i % 2 === 0 ? Number(known.elements[i >> 1] === 7) : degree(i >> 1))),
     },
     poses: Array.from({ length: poses }, place),
   };
@@ -78,3 +81,52 @@ export const toyComplexes = (toys: readonly Toy[]): Complexes => ({
   complexes: toys.map((toy, i) => toyComplex(`toy${i}`, toy)), features: TOY_FEATURES,
   receptorTypes: ['apolar', 'donor', 'acceptor', 'plus', 'minus'], clusters: ['a', 'b'], rotatable: 'graph',
 });
+
+/** A small network for complexes of `toyComplexes`. */
+export const toyNetwork = (more: Partial<NetworkSpec> = {}): NetworkSpec => ({
+  parity: 'se3', scalars: 8, vectors: 4, layers: 2, receptorLayers: 2, neighbours: 6, radial: 8,
+  features: TOY_FEATURES.map(({ size }) => size), types: 5, directions: 1, ...more,
+});
+
+export const TOY_NOISE: NoiseRanges = {
+  tr: { min: 0.1, max: 10 }, rot: { min: 0.06, max: 3.1 }, tor: { min: 0.0314, max: 3.14 },
+};
+
+type Points = ArrayLike<number>;
+const pointAt = (points: Points, i: number): number[] => [points[3 * i], points[3 * i + 1], points[3 * i + 2]];
+export const minus = (a: number[], b: number[]): number[] => a.map((value, k) => value - b[k]);
+export const crossed = ([a, b, c]: number[], [x, y, z]: number[]): number[] => [b * z - c * y, c * x - a * z, a * y - b * x];
+export const dotted = (a: number[], b: number[]): number => a.reduce((sum, value, k) => sum + value * b[k], 0);
+
+/** IUPAC dihedral of four atoms. */
+function dihedral(points: Points, [i, j, k, l]: readonly number[]): number {
+  const [b1, b2, b3] = [[i, j], [j, k], [k, l]].map(([from, to]) => minus(pointAt(points, to), pointAt(points, from)));
+  const [n1, n2] = [crossed(b1, b2), crossed(b2, b3)];
+  return Math.atan2(dotted(crossed(n1, n2), b2) / Math.hypot(...b2), dotted(n1, n2));
+}
+
+/** Dihedrals about the bonds of torsions, each with the first neighbours of its ends. */
+export function dihedralsOf({ bonds }: Molecule, torsions: readonly Torsion[], points: Points): number[] {
+  const neighbour = (atom: number, without: number): number => bonds.flatMap(({ a, b }) =>
+    (a === atom && b !== without ? [b] : b === atom && a !== without ? [a] : []))[0];
+  return torsions.map(({ u, v }) => dihedral(points, [neighbour(u, v), u, v, neighbour(v, u)]));
+}
+
+/** The axis-angle vector of the rotation that takes the points a, up to a shift, to b; they have the same shape. */
+export function rotationBetween(a: Points, b: Points): Float64Array {
+  // Of three independent arms in a and b: R = B A^-1 by the matrix of a's, and the vector of its antisymmetric part.
+  const frame = (points: Points): number[][] => {
+    const x = minus(pointAt(points, 1), pointAt(points, 0)).map((v, _, all) => v / Math.hypot(...all));
+    const other = minus(pointAt(points, 2), pointAt(points, 0));
+    const side = minus(other, x.map((v) => v * dotted(other, x)));
+    const y = side.map((v) => v / Math.hypot(...side));
+    return [x, y, crossed(x, y)];
+  };
+  const [from, to] = [frame(a), frame(b)];
+  const entry = (i: number, j: number): number => from.reduce((sum, axis, k) => sum + to[k][i] * axis[j], 0);
+  const cosine = (entry(0, 0) + entry(1, 1) + entry(2, 2) - 1) / 2;
+  const axis = [entry(2, 1) - entry(1, 2), entry(0, 2) - entry(2, 0), entry(1, 0) - entry(0, 1)];
+  const sine = Math.hypot(...axis) / 2;
+  const angle = Math.atan2(sine, cosine);
+  return Float64Array.from(axis, (value) => (sine > 1e-9 ? (value / (2 * sine)) * angle : 0));
+}

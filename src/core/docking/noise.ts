@@ -29,12 +29,12 @@ export const perFactor = <T>(of: (factor: Factor) => T): PerFactor<T> => ({ tr: 
 export const sigmasAt = (ranges: NoiseRanges, t: number): PerFactor<number> => perFactor((factor) => sigmaAt(ranges[factor], t));
 
 /**
- * Root mean squares of scores at a time: 1 / sigma_tr of each axis, of the whole rotation vector, and of a torsion. A network puts
- * out scores in units of these.
+ * Root mean squares of scores at a time: 1 / sigma_tr of each axis, of the whole rotation vector, and of a torsion. A network
+ * puts out scores in units of these.
  */
 export function scoreScales(ranges: NoiseRanges, t: number): PerFactor<number> {
   const sigma = sigmasAt(ranges, t);
-  return { tr: 1 / sigma.tr, rot: tabulatedScoreNorm(sigma.rot), tor: Math.sqrt(wrappedNormalScoreNorm2(sigma.tor, 256)) };
+  return { tr: 1 / sigma.tr, rot: tabulatedScoreNorm(sigma.rot), tor: Math.sqrt(wrappedNormalScoreNorm2(sigma.tor)) };
 }
 
 /** A pose with noise, and the score of the noise in units of `scoreScales`: what a network learns to say. */

@@ -8,7 +8,8 @@ import type { Stream } from '../random.js';
  *
  * Below SMALL the series cancels catastrophically; there its Poisson resummation is used, in which two terms matter:
  *
- *     f(w) = sqrt(pi) (eps^2 / 2)^(-3/2) exp(eps^2 / 8) sum_n (-1)^n w_n / (2 sin(w / 2)) exp(-w_n^2 / (2 eps^2)),  w_n = w + 2 pi n.
+ *     f(w) = sqrt(pi) (eps^2 / 2)^(-3/2) exp(eps^2 / 8) sum_n (-1)^n w_n / (2 sin(w / 2)) exp(-w_n^2 / (2 eps^2)),
+ *     w_n = w + 2 pi n.
  */
 const SMALL = 0.6;
 const IMAGES = [-2, -1, 0, 1, 2] as const;

@@ -9,13 +9,15 @@ export function wrappedNormalScore(x: number, sigma: number): number {
   return -moment / (sum * sigma * sigma);
 }
 
-/** Mean square of the score under the distribution itself, by the midpoint rule over where there is any mass. */
-export function wrappedNormalScoreNorm2(sigma: number, points = 512): number {
-  const reach = Math.min(Math.PI, 10 * sigma);
-  const step = (2 * reach) / points;
+/** Mean square of the score under the distribution itself. */
+export function wrappedNormalScoreNorm2(sigma: number): number {
+  // Images change less than one part in 1e9 here.
+  if (sigma < 0.45) return 1 / (sigma * sigma);
+  // The midpoint rule converges exponentially for what is periodic and smooth.
+  const POINTS = 64;
   let [mass, squares] = [0, 0];
-  for (let i = 0; i < points; i++) {
-    const x = -reach + (i + 0.5) * step;
+  for (let i = 0; i < POINTS; i++) {
+    const x = (2 * Math.PI * (i + 0.5)) / POINTS - Math.PI;
     const { sum, moment } = images(x, sigma);
     const p = sum * Math.exp(-x * x / (2 * sigma * sigma));
     mass += p;

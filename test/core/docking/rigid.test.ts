@@ -4,7 +4,7 @@ import { addNoise, sigmaAt, diffusionAt, scoreScales } from '../../../src/core/d
 import { alignTo, centroid, moveLigand, moveRigidly, rotationMatrix, turnTorsions } from '../../../src/core/docking/rigid.js';
 import { wrapAngle } from '../../../src/core/docking/torus.js';
 import { stream } from '../../../src/core/random.js';
-import { zigzag } from '../../support/docking.js';
+import { crossed, dihedralsOf, dotted, minus, zigzag } from '../../support/docking.js';
 
 const known = zigzag(9);
 const start = known.positions;
@@ -12,27 +12,11 @@ const torsions = rotatableBonds(known);
 const random = stream(1, 'rigid');
 const angles = random.uniform(torsions.length, -2, 2);
 const at = (points: ArrayLike<number>, i: number): number[] => [points[3 * i], points[3 * i + 1], points[3 * i + 2]];
-const minus = (a: number[], b: number[]): number[] => a.map((value, k) => value - b[k]);
-const cross = ([a, b, c]: number[], [x, y, z]: number[]): number[] => [b * z - c * y, c * x - a * z, a * y - b * x];
-const dot = (a: number[], b: number[]): number => a.reduce((sum, value, k) => sum + value * b[k], 0);
 const largest = (a: ArrayLike<number>, b: ArrayLike<number>): number =>
   Math.max(...Array.from(a, (value, i) => Math.abs(value - b[i])));
 const distance = (points: ArrayLike<number>, i: number, j: number): number => Math.hypot(...minus(at(points, i), at(points, j)));
 const STILL = { translation: [0, 0, 0], rotation: [0, 0, 0] };
 
-/** IUPAC dihedral of four atoms. */
-function dihedral(points: ArrayLike<number>, [i, j, k, l]: readonly number[]): number {
-  const [b1, b2, b3] = [[i, j], [j, k], [k, l]].map(([from, to]) => minus(at(points, to), at(points, from)));
-  const [n1, n2] = [cross(b1, b2), cross(b2, b3)];
-  return Math.atan2(dot(cross(n1, n2), b2) / Math.hypot(...b2), dot(n1, n2));
-}
-
-/** Four atoms around a torsion's bond. */
-const around = ({ u, v }: Torsion): number[] => {
-  const neighbour = (atom: number, without: number): number => known.bonds.flatMap(({ a, b }) =>
-    (a === atom && b !== without ? [b] : b === atom && a !== without ? [a] : []))[0];
-  return [neighbour(u, v), u, v, neighbour(v, u)];
-};
 /** The same bond from its other end: the other side moves. */
 const otherWay = ({ u, v, moved }: Torsion): Torsion =>
   ({ u: v, v: u, moved: [...known.elements.keys()].filter((atom) => !moved.includes(atom)) });
@@ -42,7 +26,7 @@ describe('moves of a ligand', () => {
     const axis = [0.3, -1.1, 0.7];
     const rotation = rotationMatrix(axis);
     const angle = Math.hypot(...axis);
-    const times = (v: number[]): number[] => [0, 1, 2].map((row) => dot([...rotation.subarray(3 * row, 3 * row + 3)], v));
+    const times = (v: number[]): number[] => [0, 1, 2].map((row) => dotted([...rotation.subarray(3 * row, 3 * row + 3)], v));
     expect(largest(times(axis), axis)).toBeLessThan(1e-15);
     expect(rotation[0] + rotation[4] + rotation[8]).toBeCloseTo(1 + 2 * Math.cos(angle), 14);
     // Right-handed: about z it takes x towards y.
@@ -56,10 +40,8 @@ describe('moves of a ligand', () => {
     const second = bonded.flatMap(([a, b]) => bonded.filter(([c]) => c === b).map(([, d]) => [a, d]));
     for (const [i, j] of [...bonded, ...second]) expect(distance(turned, i, j)).toBeCloseTo(distance(start, i, j), 10);
     expect(torsions.length).toBeGreaterThan(3);
-    torsions.forEach((torsion, k) => {
-      const change = dihedral(turned, around(torsion)) - dihedral(start, around(torsion));
-      expect(wrapAngle(change + angles[k])).toBeCloseTo(0, 10);
-    });
+    const [before, after] = [start, turned].map((points) => dihedralsOf(known, torsions, points));
+    after.forEach((value, k) => expect(wrapAngle(value - before[k] + angles[k])).toBeCloseTo(0, 10));
     expect(largest(turned, start)).toBeGreaterThan(1);
   });
 
@@ -70,7 +52,7 @@ describe('moves of a ligand', () => {
     const spin = [0, 0, 0];
     for (let i = 0; i < 9; i++) {
       const change = minus(at(moved, i), at(start, i));
-      cross(minus(at(start, i), mean), change).forEach((value, k) => { spin[k] += value; sum[k] += change[k]; });
+      crossed(minus(at(start, i), mean), change).forEach((value, k) => { spin[k] += value; sum[k] += change[k]; });
     }
     for (const value of [...sum, ...spin]) expect(Math.abs(value)).toBeLessThan(1e-12);
     const other = moveLigand(start, torsions.map(otherWay), { ...STILL, torsions: angles });
