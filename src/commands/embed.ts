@@ -1,7 +1,7 @@
 import { defineCommand } from '../cli/command.js';
 import { computeOptions, outputOptions, seedOption } from '../cli/common.js';
-import { flag, integer, text } from '../cli/options.js';
-import { ndarray, type NdArray } from '../core/array.js';
+import { choice, flag, integer, text } from '../cli/options.js';
+import { ndarray, rowsAt, type NdArray } from '../core/array.js';
 import { imageSetOf, perExample } from '../core/data/dataset.js';
 import { soundSetOf } from '../core/data/sound/set.js';
 import { logMelStatistics } from '../core/data/sound/statistics.js';
@@ -9,7 +9,7 @@ import { parseDevice } from '../core/engine/index.js';
 import { UsageError } from '../core/errors.js';
 import { asInput, readArtifact, writeArtifact } from '../core/files/artifact.js';
 import { checkOutput, nameOf } from '../core/files/streams.js';
-import { modalityOf } from './features.js';
+import { modalityOf, type Features } from './features.js';
 
 const options = {
   model: text({ short: 'm', placeholder: 'file', local: true, help: 'model whose encoder to use; standard input where left out and --data is given' }),
@@ -18,6 +18,9 @@ const options = {
   untrained: flag({ help: "the model's encoder with random weights instead (a baseline; see --seed)" }),
   pixels: integer({ min: 1, help: 'the pixels themselves, averaged down to so many a side, as features (a baseline; takes no model)' }),
   logMel: flag({ help: "mean and deviation of every mel band of a sound's log-mel spectrogram as features (a baseline; takes no model)" }),
+  frames: flag({ help: 'features of every frame of a sound, with the sound and the frame that each row is of, instead of the sound' }),
+  stats: choice({ choices: ['data', 'model'], default: 'data', help: 'mean and deviation that spectrograms are normalised by: those of the data set (as '
+    + "BYOL-A is evaluated), or of the model's training data" }),
   target: flag({ help: "the target network's encoder instead of the online one" }),
   ...outputOptions, ...computeOptions, ...seedOption,
 } as const;
@@ -25,7 +28,7 @@ const options = {
 export const embed = defineCommand({
   name: 'embed',
   summary: 'features of a model for every example of a data set',
-  description: 'Writes pooled features (before any projector) with the labels and splits of the data set. The encoder runs in '
+  description: 'Writes pooled features (before any projector) with the labels and splits of the data set, for images or sounds. The encoder runs in '
     + 'evaluation mode: running statistics, no dropout, no augmentation.',
   examples: [
     ['byo embed --model encoder.st photos.st -o features.st', 'features of a data set'],
@@ -40,6 +43,7 @@ export const embed = defineCommand({
     const modelSource = o.model ?? (source === '-' ? undefined : '-');
     const baseline = o.pixels !== undefined ? '--pixels' : o.logMel ? '--log-mel' : undefined;
     if (o.pixels !== undefined && o.logMel) throw new UsageError('--pixels is for images and --log-mel for sounds; give one of them');
+    if (baseline && o.frames) throw new UsageError(`--frames is for models of sounds; leave ${baseline} or it out`);
     if (baseline && o.model) throw new UsageError(`${baseline} takes no model; leave --model out`);
     if (!baseline && modelSource === undefined) throw new UsageError('embed needs a model: --model FILE, or --data FILE with the model on standard input');
     await checkOutput(o.output, { force: o.force });
@@ -47,21 +51,29 @@ export const embed = defineCommand({
     const model = baseline ? undefined
       : { artifact: await readArtifact(modelSource!, { kind: 'model' }), name: nameOf(modelSource!) };
     const data = { artifact: await readArtifact(source, { kind: 'dataset' }), name: nameOf(source) };
-    let features: NdArray;
+    let embedded: Features;
     if (!model) {
-      features = o.logMel ? logMelStatistics(soundSetOf(data.artifact, data.name))
-        : pixelFeatures(imageSetOf(data.artifact, data.name).images, o.pixels!);
+      embedded = {
+        features: o.logMel ? logMelStatistics(soundSetOf(data.artifact, data.name))
+          : pixelFeatures(imageSetOf(data.artifact, data.name).images, o.pixels!),
+      };
     } else {
       const modality = modalityOf(model);
       const progress = await context.terminal.progress('embed', modality.count(data), modality.examples);
-      features = await modality.features(model, data, {
-        batch: o.batch, device: parseDevice(o.device), threads: o.threads, target: o.target,
+      embedded = await modality.features(model, data, {
+        batch: o.batch, device: parseDevice(o.device), threads: o.threads,
+        target: o.target, statistics: o.stats, frames: o.frames,
         ...(o.untrained && { untrained: o.seed }), onProgress: (n) => progress.update(n),
       });
       progress.stop();
     }
 
+    const { features, places } = embedded;
     const { tensors, meta } = perExample(data.artifact);
+    if (places) {
+      for (const [name, values] of tensors) tensors.set(name, rowsAt(values, places.sound));
+      for (const [name, numbers] of Object.entries(places)) tensors.set(name, ndarray('int32', [numbers.length], numbers));
+    }
     await writeArtifact(o.output, {
       kind: 'embeddings', schema: 1, tensors: new Map([['features', features], ...tensors]), meta,
       recipe: {
@@ -73,7 +85,7 @@ export const embed = defineCommand({
 });
 
 /** Images in [0, 1] averaged down to side x side, [N, C * side * side]. */
-export function pixelFeatures(images: NdArray<Uint8Array>, side: number): NdArray {
+export function pixelFeatures(images: NdArray<Uint8Array>, side: number): NdArray<Float32Array> {
   const [count, channels, height, width] = images.shape as [number, number, number, number];
   if (side > Math.min(height, width)) throw new UsageError(`--pixels ${side} is more than the images' ${height}x${width}`);
   const out = new Float32Array(count * channels * side * side);

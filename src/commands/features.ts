@@ -1,15 +1,28 @@
 import type { NdArray } from '../core/array.js';
 import { imageSetOf } from '../core/data/dataset.js';
-import { InputError } from '../core/errors.js';
+import { Segments } from '../core/data/sound/segments.js';
+import { clipCount, soundSetOf } from '../core/data/sound/set.js';
+import { InputError, UsageError } from '../core/errors.js';
 import type { Artifact } from '../core/files/artifact.js';
-import { embedImages, untrainedWeights, type EmbedOptions, type ImageEncoder } from '../core/train/index.js';
+import {
+  embedImages, embedSounds, untrainedSoundWeights, untrainedWeights, type EmbedOptions, type ImageEncoder, type SoundEncoder,
+  type SoundFeatures,
+} from '../core/train/index.js';
+import { soundsWithoutTest } from './pretrain/sound-data.js';
 
 export interface FeatureOptions extends EmbedOptions {
   /** Random weights from this seed instead of the model's. */
   readonly untrained?: number;
   /** The target network's weights instead of the online ones. */
   readonly target?: boolean;
+  /** Whose statistics spectrograms of sounds are normalised by: the data's (where left out), or the training data's. */
+  readonly statistics?: 'data' | 'model';
+  /** Features of every frame of a sound instead of the sound. */
+  readonly frames?: boolean;
 }
+
+/** Features of examples [N, D], or of parts of them, with the example that each row is of and the number of the part. */
+export type Features = SoundFeatures;
 
 /** A file with what messages call it. */
 export interface Named {
@@ -23,8 +36,8 @@ interface Modality {
   readonly examples: string;
   /** How many of them; throws InputError where the data set holds something else. */
   count(data: Named): number;
-  /** Features [N, D] of all of them. */
-  features(model: Named, data: Named, options: FeatureOptions): Promise<NdArray<Float32Array>>;
+  /** Features of all of them. */
+  features(model: Named, data: Named, options: FeatureOptions): Promise<Features>;
 }
 
 /** By the `modality` of a model's input, which is left out for images. */
@@ -32,13 +45,29 @@ const MODALITIES = {
   image: {
     examples: 'images',
     count: ({ artifact, name }) => imageSetOf(artifact, name).images.shape[0]!,
-    features: async (model, data, { untrained, target = false, ...options }) => {
+    features: async (model, data, { untrained, target = false, frames = false, ...options }) => {
+      if (frames) throw new UsageError(`--frames is for sounds, but ${model.name} is an encoder of images; leave it out`);
       const { images } = imageSetOf(data.artifact, data.name);
       const encoder = encoderOf(model.artifact, model.name);
       const weights = untrained !== undefined
         ? await untrainedWeights(encoder, images, untrained, options)
         : encoderWeights(model.artifact, target, model.name);
-      return embedImages(encoder, weights, images, options);
+      return { features: await embedImages(encoder, weights, images, options) };
+    },
+  },
+  sound: {
+    examples: 'sounds',
+    count: ({ artifact, name }) => clipCount(soundSetOf(artifact, name)),
+    features: async (model, data, { untrained, target = false, statistics = 'data', ...options }) => {
+      const set = soundSetOf(data.artifact, data.name);
+      const encoder = soundEncoderOf(model.artifact, model.name);
+      const { input } = encoder;
+      const measured = statistics === 'data' && input.normalized && set.rate === input.rate
+        ? { statistics: new Segments(soundsWithoutTest(set), input, input.unit, input.pad).statistics(0) } : {};
+      const weights = untrained !== undefined
+        ? await untrainedSoundWeights(encoder, set, untrained, { ...options, ...measured })
+        : encoderWeights(model.artifact, target, model.name);
+      return embedSounds(encoder, weights, set, { ...options, ...measured });
     },
   },
 } satisfies Record<string, Modality>;
@@ -52,8 +81,15 @@ export function modalityOf({ artifact, name }: Named): Modality {
 }
 
 /** Features float32 [N, D] of every example of a data set, in evaluation mode. Throws InputError where the two do not fit. */
-export const modelFeatures = (model: Named, data: Named, options: FeatureOptions = {}): Promise<NdArray<Float32Array>> =>
-  modalityOf(model).features(model, data, options);
+export const modelFeatures = async (model: Named, data: Named, options: FeatureOptions = {}): Promise<NdArray<Float32Array>> =>
+  (await modalityOf(model).features(model, data, options)).features;
+
+/** The encoder of sounds that a model file describes; throws InputError where it describes none. */
+export function soundEncoderOf({ meta }: Artifact, source: string): SoundEncoder {
+  const { encoder, input } = meta as Partial<SoundEncoder>;
+  if (!encoder || input?.modality !== 'sound') throw new InputError(`${source} holds no encoder of sounds; byo pretrain byol-a makes one`);
+  return { encoder, input };
+}
 
 /** The image encoder that a model file describes; throws InputError where it describes none. */
 export function encoderOf({ meta }: Artifact, source: string): ImageEncoder {

@@ -14,5 +14,6 @@ export * from './efficientnet.js';
 export * from './transformer.js';
 export * from './unet.js';
 export * from './encoders.js';
+export * from './audiontt.js';
 export * from './matrices.js';
 export * from './predictors.js';
