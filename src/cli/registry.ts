@@ -25,6 +25,8 @@ export const registry: readonly Entry[] = [
     load: async () => (await import('../commands/pretrain/command.js')).pretrain((await import('../commands/pretrain/hybrid.js')).hybrid) },
   { name: 'pretrain t-jepa', group: 'Learn', summary: 'learn an encoder of table rows without labels (T-JEPA)',
     load: async () => (await import('../commands/pretrain/command.js')).pretrain((await import('../commands/pretrain/t-jepa.js')).tJepa) },
+  { name: 'pretrain byol-a', group: 'Learn', summary: 'learn an encoder of sounds without labels (BYOL-A)',
+    load: async () => (await import('../commands/pretrain/command.js')).pretrain((await import('../commands/pretrain/byol-a.js')).byolA) },
   { name: 'pretrain diffusion', group: 'Learn', summary: 'learn to draw images or points (diffusion model)',
     load: async () => (await import('../commands/pretrain/diffusion.js')).diffusion },
   { name: 'distill boot', group: 'Learn', summary: 'a student that draws in one step, from a diffusion model and no data (BOOT)',

@@ -1,7 +1,7 @@
 import { defineCommand } from '../cli/command.js';
 import { computeOptions, outputOptions, seedOption } from '../cli/common.js';
 import { choice, flag, integer, text } from '../cli/options.js';
-import { ndarray, type NdArray } from '../core/array.js';
+import { ndarray, rowsAt, type NdArray } from '../core/array.js';
 import { perExample } from '../core/data/dataset.js';
 import { areReal, EXAMPLE_KINDS, exampleSetOf } from '../core/data/examples.js';
 import { soundSetOf } from '../core/data/sound/set.js';
@@ -13,7 +13,7 @@ import { UsageError } from '../core/errors.js';
 import { asInput, readArtifact, writeArtifact } from '../core/files/artifact.js';
 import { checkOutput, nameOf } from '../core/files/streams.js';
 import { POOLS } from '../core/train/index.js';
-import { modalityOf, type Named } from './features.js';
+import { modalityOf, type Features, type Named } from './features.js';
 
 const options = {
   model: text({ short: 'm', placeholder: 'file', local: true, help: 'model whose encoder to use; standard input where left out and --data is given' }),
@@ -25,6 +25,9 @@ const options = {
     + 'of the rows that are not marked as test)' }),
   pool: choice({ choices: POOLS, help: "a row's tokens side by side, their mean, or the [REG] token; flatten where left out" }),
   logMel: flag({ help: "mean and deviation of every mel band of a sound's log-mel spectrogram as features (a baseline; takes no model)" }),
+  frames: flag({ help: 'features of every frame of a sound, with the sound and the frame that each row is of, instead of the sound' }),
+  stats: choice({ choices: ['data', 'model'], default: 'data', help: 'mean and deviation that spectrograms are normalised by: those of the data set (as '
+    + "BYOL-A is evaluated), or of the model's training data" }),
   target: flag({ help: "the target network's encoder instead of the online one" }),
   ...outputOptions, ...computeOptions, ...seedOption,
 } as const;
@@ -32,7 +35,7 @@ const options = {
 export const embed = defineCommand({
   name: 'embed',
   summary: 'features of a model for every example of a data set',
-  description: 'Writes pooled features (before any projector) with the labels and splits of the data set. The encoder runs in '
+  description: 'Writes pooled features (before any projector) with the labels and splits of the data set, for images or sounds. The encoder runs in '
     + 'evaluation mode: running statistics, no dropout, no augmentation.',
   examples: [
     ['byo embed --model encoder.st photos.st -o features.st', 'features of a data set'],
@@ -50,6 +53,7 @@ export const embed = defineCommand({
       throw new UsageError(`${baselines.join(' and ')} are two baselines: --pixels is for images, --raw for tables, --log-mel for sounds`);
     }
     const [baseline] = baselines;
+    if (baseline && o.frames) throw new UsageError(`--frames is for models of sounds; leave ${baseline} or it out`);
     if (baseline && baseline !== '--raw' && o.model) throw new UsageError(`${baseline} takes no model; leave --model out`);
     if (!baseline && modelSource === undefined) throw new UsageError('embed needs a model: --model FILE, or --data FILE with the model on standard input');
     await checkOutput(o.output, { force: o.force });
@@ -57,26 +61,32 @@ export const embed = defineCommand({
     const model = baseline && o.model === undefined ? undefined
       : { artifact: await readArtifact(modelSource!, { kind: 'model' }), name: nameOf(modelSource!) };
     const data = { artifact: await readArtifact(source, { kind: EXAMPLE_KINDS }), name: nameOf(source) };
-    let features: NdArray;
+    let embedded: Features;
     if (o.raw) {
-      features = columnFeatures(data, model);
+      embedded = { features: columnFeatures(data, model) };
     } else if (o.logMel) {
-      features = logMelStatistics(soundSetOf(data.artifact, data.name));
+      embedded = { features: logMelStatistics(soundSetOf(data.artifact, data.name)) };
     } else if (!model) {
       const { examples } = exampleSetOf(data.artifact, data.name);
       if (areReal(examples)) throw new UsageError(`--pixels averages images, but ${data.name} holds real numbers, which are features as they are`);
-      features = pixelFeatures(examples as NdArray<Uint8Array>, o.pixels!);
+      embedded = { features: pixelFeatures(examples as NdArray<Uint8Array>, o.pixels!) };
     } else {
       const modality = modalityOf(model);
       const progress = await context.terminal.progress('embed', modality.count(data), modality.examples);
-      features = await modality.features(model, data, {
-        batch: o.batch, pool: o.pool, device: parseDevice(o.device), threads: o.threads, target: o.target,
+      embedded = await modality.features(model, data, {
+        batch: o.batch, pool: o.pool, device: parseDevice(o.device), threads: o.threads,
+        target: o.target, statistics: o.stats, frames: o.frames,
         ...(o.untrained && { untrained: o.seed }), onProgress: (n) => progress.update(n),
       });
       progress.stop();
     }
 
+    const { features, places } = embedded;
     const { tensors, meta } = perExample(data.artifact);
+    if (places) {
+      for (const [name, values] of tensors) tensors.set(name, rowsAt(values, places.sound));
+      for (const [name, numbers] of Object.entries(places)) tensors.set(name, ndarray('int32', [numbers.length], numbers));
+    }
     await writeArtifact(o.output, {
       kind: 'embeddings', schema: 1, tensors: new Map([['features', features], ...tensors]), meta,
       recipe: {
@@ -88,14 +98,14 @@ export const embed = defineCommand({
 });
 
 /** The columns of a table as features, scaled as a model does or by what the table lets methods learn from. */
-function columnFeatures(data: Named, model: Named | undefined): NdArray {
+function columnFeatures(data: Named, model: Named | undefined): NdArray<Float32Array> {
   const set = tableSetOf(data.artifact, data.name);
   const input = model ? tableInputOf(model.artifact.meta, model.name) : fitTable(tableWithoutTest(set));
   return tableFeatures(input, encodeTable(input, set, data.name));
 }
 
 /** Images in [0, 1] averaged down to side x side, [N, C * side * side]. */
-export function pixelFeatures(images: NdArray<Uint8Array>, side: number): NdArray {
+export function pixelFeatures(images: NdArray<Uint8Array>, side: number): NdArray<Float32Array> {
   const [count, channels, height, width] = images.shape as [number, number, number, number];
   if (side > Math.min(height, width)) throw new UsageError(`--pixels ${side} is more than the images' ${height}x${width}`);
   const out = new Float32Array(count * channels * side * side);

@@ -99,6 +99,12 @@ export async function runTraining(
 export const below = (state: State, scope: string): State => new Map([...state].filter(([name]) => name.startsWith(`${scope}.`))
   .map(([name, value]) => [name.slice(scope.length + 1), value]));
 
+/** What a model file keeps: all networks, those of `online` under their own names; no optimiser, monitor, queue or memory. */
+export function networks(state: State): State {
+  const kept = [...state].filter(([name]) => !/^(optimizer|monitor|queue|memory)\./.test(name));
+  return new Map(kept.map(([name, value]) => [name.replace(/^online\./, ''), value]));
+}
+
 const isFile = (output: string): boolean => output !== '-' && !output.startsWith('/dev/');
 
 /** A checkpoint's state, its step and where its stream stood; throws InputError where it belongs to another run. */

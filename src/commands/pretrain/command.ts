@@ -59,7 +59,8 @@ async function writePreview(
 ): Promise<void> {
   const drawn = await pretraining.preview?.({ device: parseDevice(o.device), threads: o.threads });
   if (!drawn) throw new UsageError(`${recipe.command} has no views to preview`);
-  const views = drawn.map((view) => framed(view, Math.max(...drawn.map(({ shape }) => shape[2]!))));
+  const most = (axis: 2 | 3) => Math.max(...drawn.map(({ shape }) => shape[axis]!));
+  const views = drawn.map((view) => framed(view, most(2), most(3)));
   const [count, ...shape] = views[0]!.shape as [number, ...number[]];
   const pixels = views[0]!.data.length;
   const data = new Uint8Array(views.length * pixels);

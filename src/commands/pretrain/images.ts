@@ -17,6 +17,7 @@ import { stream } from '../../core/random.js';
 import { classCount } from '../../core/stats/labels.js';
 import { knnAccuracy, type ImageEncoder, type State } from '../../core/train/index.js';
 import { streamOptions } from './data.js';
+import { networks } from '../training.js';
 import type { Pretraining } from './method.js';
 
 /** Options of every method that pretrains on images; a method's own come after them. */
@@ -276,10 +277,4 @@ function monitorLinear(scope: Scope, y: Tensor, classes: number): Record<string,
   const scores = linear(scope, y.stopGradient(), classes);
   adam(scope.at('optimizer'), updatesOf(crossEntropy(scores, labels), scope.parameters), { lr: 1e-3 });
   return { monitorAccuracy: correct(scores, labels).mean() };
-}
-
-/** What a model file keeps: all networks, those of `online` under their own names; no optimiser, monitor or queue. */
-function networks(state: State): State {
-  const kept = [...state].filter(([name]) => !/^(optimizer|monitor|queue)\./.test(name));
-  return new Map(kept.map(([name, value]) => [name.replace(/^online\./, ''), value]));
 }

@@ -70,7 +70,7 @@ export function vector({ tensors }: Artifact, name: string, count: number, sourc
 }
 
 /** ` (it holds sound data)`, where a data set says so. */
-const otherModality = ({ meta: { modality } }: Artifact): string => (typeof modality === 'string' ? ` (it holds ${modality} data)` : '');
+export const otherModality = ({ meta: { modality } }: Artifact): string => (typeof modality === 'string' ? ` (it holds ${modality} data)` : '');
 
 /**
  * What a data set says of each example besides the example itself, which features of it keep: `labels` with `meta.classes`,

@@ -18,5 +18,6 @@ export * from './t-jepa.js';
 export * from './table-heads.js';
 export * from './unet.js';
 export * from './encoders.js';
+export * from './audiontt.js';
 export * from './matrices.js';
 export * from './predictors.js';

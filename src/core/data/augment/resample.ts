@@ -34,6 +34,32 @@ export function writeResampling(
   }
 }
 
+/** Keys' kernel with a = -0.75: PyTorch's bicubic. */
+function torchCubic(x: number): number {
+  const t = Math.abs(x);
+  if (t < 1) return (1.25 * t - 2.25) * t * t + 1;
+  return t < 2 ? ((-0.75 * t + 3.75) * t - 6) * t + 3 : 0;
+}
+
+/**
+ * Writes the weights that interpolate positions `start` to `start + inputs - 1` at `outputs` points, the first and the last of
+ * which are the first and the last position: torch.nn.functional.interpolate with mode bicubic and align_corners, where the edge
+ * goes on outside. What `place` does not hold (positions below 0 or from `extent` on) is left out, as zeros would be.
+ */
+export function writeInterpolation(
+  { out, offset, outputStride, inputStride }: MatrixPlace, start: number, inputs: number, outputs: number, extent: number,
+): void {
+  for (let o = 0; o < outputs; o++) {
+    const at = outputs === 1 ? 0 : (o * (inputs - 1)) / (outputs - 1);
+    const base = Math.floor(at);
+    for (let tap = base - 1; tap <= base + 2; tap++) {
+      const position = start + Math.max(0, Math.min(inputs - 1, tap));
+      if (position < 0 || position >= extent) continue;
+      out[offset + o * outputStride + position * inputStride] += torchCubic(at - tap);
+    }
+  }
+}
+
 /** Pixels to either side that a blur of a size x size image sees: 11 at 224, as in BYOL; 0 (no blur) below 20. */
 export const blurRadius = (size: number): number => Math.floor(size / 20);
 

@@ -13,7 +13,7 @@ export interface SoundLabels extends ImageLabels {
 type Fields = ReadonlyMap<string, readonly string[]>;
 
 /** Names of tensors that a field cannot have. */
-const TAKEN = new Set(['labels', 'samples', 'offsets', 'features', 'frame', 'clip']);
+const TAKEN = new Set(['labels', 'samples', 'offsets', 'features', 'sound', 'frame']);
 
 /**
  * Reads labels off the names of files by a pattern such as `{label}_{speaker}_{take}.wav`: `label` is the label, `split` the

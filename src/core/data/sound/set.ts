@@ -1,7 +1,7 @@
 import { ndarray, type NdArray } from '../../array.js';
 import { InputError } from '../../errors.js';
 import type { Artifact } from '../../files/artifact.js';
-import { vector } from '../dataset.js';
+import { otherModality, vector } from '../dataset.js';
 import type { Skipped } from '../images.js';
 
 /** Sounds of one channel and one rate, each as long as it is, with what their source says of them. */
@@ -91,7 +91,8 @@ export function soundSetOf(artifact: Artifact, source: string): SoundSet {
   const { tensors, meta } = artifact;
   const [samples, found] = [tensors.get('samples'), tensors.get('offsets')];
   if (!samples || !found) {
-    throw new InputError(`${source} has no tensor '${samples ? 'offsets' : 'samples'}'; byo convert makes data sets of sounds`);
+    const missing = samples ? 'offsets' : 'samples';
+    throw new InputError(`${source} has no tensor '${missing}'${otherModality(artifact)}; byo convert makes data sets of sounds`);
   }
   if (!(samples.data instanceof Int16Array || samples.data instanceof Float32Array) || samples.shape.length !== 1) {
     throw new InputError(`${source}: samples are ${samples.dtype} [${samples.shape}], but int16 or float32 [total] is expected`);
@@ -119,6 +120,18 @@ export function soundSetOf(artifact: Artifact, source: string): SoundSet {
     ...(labels && { labels: Int32Array.from(labels.data as Int32Array, Number) }),
     ...(split && { split: split.data as Uint8Array }),
     ...(Array.isArray(classes) && { classes: classes.map(String) }),
+    skipped: [],
+  };
+}
+
+/** The clips of some rows, in this order, without their further labels. */
+export function clipsAt(set: SoundSet, rows: readonly number[]): SoundSet {
+  const { samples, offsets, rate, labels, classes, split } = set;
+  const clips = rows.map((i) => samples.data.subarray(offsets[i]!, offsets[i + 1]!) as Int16Array | Float32Array);
+  return {
+    ...joinClips(clips), rate,
+    ...(labels && { labels: Int32Array.from(rows, (i) => labels[i]!), ...(classes && { classes }) }),
+    ...(split && { split: Uint8Array.from(rows, (i) => split[i]!) }),
     skipped: [],
   };
 }
