@@ -31,7 +31,7 @@ export const drawnWords = (count = 24): SoundSet => clipsAt(words, [...Array(cou
 
 /** The smallest BYOL-A run worth the name: a few channels, 16 bands, words at 4 kHz. */
 const SMALL: Partial<Options> = {
-  encoder: 'audiontt2020', channels: 2, dim: 6, mels: 16, nFft: 256, hop: 160, seconds: 0.64, memory: 20, batch: 8, projHidden: 8,
+  encoder: 'audiontt2020', channels: 2, dim: 6, mels: 16, hop: 40, seconds: 0.64, memory: 20, batch: 8, projHidden: 8,
   projOut: 4, predHidden: 8, lr: 1e-3, steps: 4,
 };
 

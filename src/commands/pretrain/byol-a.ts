@@ -29,8 +29,8 @@ const options = {
   mels: integer({ default: 64, min: 8, help: 'bands of the mel scale' }),
   fmin: number({ default: 60, min: 0, help: 'lowest frequency in Hz' }),
   fmax: number({ positive: true, help: 'highest frequency in Hz; 7800 at 16 kHz and in proportion below where left out' }),
-  nFft: integer({ min: 16, help: 'samples of a window, a power of two; 1024 at 16 kHz and in proportion where left out' }),
-  hop: integer({ min: 1, help: 'samples from one window to the next; 160 at 16 kHz and in proportion where left out' }),
+  window: number({ default: 64, positive: true, help: 'milliseconds of a window, brought to a power of two of samples: 1024 at 16 kHz' }),
+  hop: number({ default: 10, positive: true, help: 'milliseconds from one window to the next: 160 samples at 16 kHz' }),
   melBank: choice({ choices: MEL_BANKS, default: 'slaney', help: "mel scale and bands: htk as torchaudio's (v1), slaney as librosa's and nnAudio's (v2)" }),
   seconds: number({ default: 0.95, positive: true, help: 'length of the segment of a sound that both views are of' }),
   pad: choice({ choices: PADS, default: 'end', help: 'where silence fills up shorter sounds: both ends (v1) or the end (v2)' }),
@@ -161,11 +161,8 @@ function viewOf(o: Options): SoundView {
 
 /** The front end for the data's rate; throws InputError where it does not fit. */
 function logMelSpec({ rate }: SoundSet, o: Options): LogMelSpec {
-  const { nFft, hop, fmax } = defaultLogMel(rate);
-  const spec = {
-    rate, nFft: o.nFft ?? nFft, hop: o.hop ?? hop, mels: o.mels, fmin: o.fmin, fmax: o.fmax ?? fmax, bank: o.melBank,
-  };
-  if (!Number.isInteger(Math.log2(spec.nFft))) throw new UsageError(`--n-fft takes a power of two, such as 1024, but ${spec.nFft} was given`);
+  const usual = defaultLogMel(rate, { window: o.window / 1000, hop: o.hop / 1000 });
+  const spec = { ...usual, mels: o.mels, fmin: o.fmin, fmax: o.fmax ?? usual.fmax, bank: o.melBank };
   if (spec.fmax > rate / 2) {
     throw new InputError(`--fmax ${spec.fmax} is more than sounds of ${rate} Hz have, which end at ${rate / 2} Hz; give a lower --fmax, or byo convert --rate`);
   }
@@ -205,8 +202,8 @@ export const byolA: PretrainMethod<typeof options, SoundSet> = {
     v1: { encoder: 'audiontt2020', dim: 2048, melBank: 'htk', pad: 'both', mixupAlpha: 0.4, faderGain: 0, lr: 3e-4 },
     v2: { encoder: 'audiontt2022', dim: 3072, melBank: 'slaney', pad: 'end', mixupAlpha: 0.2, faderGain: 1, lr: 1e-4 },
     tiny: {
-      encoder: 'audiontt2020', channels: 16, dim: 128, melBank: 'htk', pad: 'both', mixupAlpha: 0.4, memory: 1024, faderGain: 0,
-      projHidden: 256, projOut: 64, predHidden: 256, batch: 64, epochs: 20, lr: 1e-3,
+      encoder: 'audiontt2020', channels: 16, dim: 128, mels: 32, hop: 20, melBank: 'htk', pad: 'both', mixupAlpha: 0.4, memory: 1024,
+      faderGain: 1, projHidden: 256, projOut: 64, predHidden: 256, batch: 64, epochs: 25, lr: 1e-3,
     },
   },
   data: soundReader,

@@ -27,7 +27,7 @@ describe('byolAStep', () => {
         // Adam's first moment after a step.
         const found = numbersOf(states[0]!.get(`optimizer.exp_avg.online.${name}`)!).map((value) => 10 * value);
         // The gradient of a bias before a batch norm is 0 but for rounding.
-        if (Math.max(...data.map(Math.abs)) < 1e-9) expect(Math.max(...found.map(Math.abs)), name).toBeLessThan(2e-6);
+        if (Math.max(...data.map(Math.abs)) < 1e-9) expect(Math.max(...found.map(Math.abs)), name).toBeLessThan(3e-5);
         else expect(relativeError(found, data), name).toBeLessThan(1e-4);
       }
       expect(Object.keys(after)).toHaveLength(6);
@@ -109,9 +109,9 @@ describe('byol-a', () => {
 
   test.each([
     [{ rrcFreq: [1.5, 0.6] }, '--rrc-freq takes two numbers'], [{ canvas: [0.5, 1] }, '--canvas takes two numbers'],
-    [{ nFft: 300 }, '--n-fft takes a power of two'], [{ fmax: 3000 }, '--fmax 3000 is more than sounds of 4000 Hz have'],
-    [{ mels: 150, nFft: 128 }, 'holds none of the frequencies'], [{ batch: 50 }, 'a batch of 50 is larger than the data set of 24'],
-    [{ seconds: 0.02 }, 'segments of 80 samples are too short'], [{ hop: 2000 }, 'takes spectrograms of 8x8 or more'],
+    [{ fmax: 3000 }, '--fmax 3000 is more than sounds of 4000 Hz have'],
+    [{ mels: 150, window: 32 }, 'holds none of the frequencies'], [{ batch: 50 }, 'a batch of 50 is larger than the data set of 24'],
+    [{ seconds: 0.02 }, 'segments of 80 samples are too short'], [{ hop: 500 }, 'takes spectrograms of 8x8 or more'],
   ])('%j is refused', (options, message) => {
     expect(() => smallByolA(options)).toThrow(message);
   });
@@ -134,7 +134,7 @@ describe('byo pretrain byol-a', () => {
       '--checkpoint', 'cut.ckpt', '--checkpoint-every', '0.0001'], { cwd: folder });
     expect(cut.code).toBe(1);
     const { meta, tensors } = await readArtifact(at('cut.ckpt'));
-    expect([meta.step, tensors.get('memory.inputs')!.shape]).toEqual([5, [32, 1, 16, 96]]);
+    expect([meta.step, tensors.get('memory.inputs')!.shape]).toEqual([5, [32, 1, 16, 48]]);
     await runs('pretrain', 'byol-a', 'words.st', ...SMALL, '-o', 'resumed.st', '--checkpoint', 'cut.ckpt', '--resume');
     expect((await readArtifact(at('resumed.st'))).digest).toBe((await readArtifact(at('whole.st'))).digest);
   });
@@ -155,7 +155,7 @@ describe('byo pretrain byol-a', () => {
     const [sound, frame, labels] = ['sound', 'frame', 'labels'].map((name) => [...frames.get(name)!.data as Int32Array]);
     expect(frames.get('features')!.shape).toEqual([sound!.length, 8]);
     const words = (await readArtifact(at('words.st'))).tensors.get('labels')!.data;
-    sound!.forEach((i, row) => expect([labels![row], frame![row]! < 24]).toEqual([words[i], true]));
+    sound!.forEach((i, row) => expect([labels![row], frame![row]! < 12]).toEqual([words[i], true]));
     await runs('embed', '--model', 'whole.st', '--untrained', 'words.st', '-q', '-o', 'untrained.st');
     const line = 'byo probe linear words.st --model whole.st --json --quiet --threads 1';
     expect(JSON.parse((await shell(line, { cwd: folder })).stdout).n.test).toBe(12);
@@ -164,9 +164,9 @@ describe('byo pretrain byol-a', () => {
   test('--preview shows both views as images', async () => {
     await runs('pretrain', 'byol-a', 'words.st', ...SMALL, '--preview', 'views.st');
     const { tensors, meta } = await readArtifact(at('views.st'));
-    expect([meta.classes, tensors.get('images')!.shape]).toEqual([['view1', 'view2'], [32, 1, 16, 96]]);
+    expect([meta.classes, tensors.get('images')!.shape]).toEqual([['view1', 'view2'], [32, 1, 16, 48]]);
     const data = tensors.get('images')!.data as Uint8Array;
-    expect(data.subarray(0, 16 * 16 * 96)).not.toEqual(data.subarray(16 * 16 * 96));
+    expect(data.subarray(0, 16 * 16 * 48)).not.toEqual(data.subarray(16 * 16 * 48));
   });
 
   test('mistakes', async () => {

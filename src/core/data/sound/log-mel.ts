@@ -11,9 +11,12 @@ export interface LogMelSpec extends MelSpec {
 /** What is added to the power before the logarithm: the resolution of float32 at 1. */
 export const EPSILON = 2 ** -23;
 
-/** The front end of BYOL-A at 16 kHz: windows of 64 ms every 10 ms, 64 bands from 60 to 7800 Hz; in proportion at other rates. */
-export const defaultLogMel = (rate: number): LogMelSpec => ({
-  rate, nFft: 2 ** Math.round(Math.log2(0.064 * rate)), hop: Math.round(0.01 * rate), mels: 64,
+/**
+ * BYOL-A's front end at 16 kHz, 64 bands from 60 to 7800 Hz, and what comes nearest to it at other rates: windows of about 64 ms,
+ * a power of two of samples, every 10 ms.
+ */
+export const defaultLogMel = (rate: number, { window = 0.064, hop = 0.01 } = {}): LogMelSpec => ({
+  rate, nFft: 2 ** Math.max(1, Math.round(Math.log2(window * rate))), hop: Math.max(1, Math.round(hop * rate)), mels: 64,
   fmin: 60, fmax: Math.min(7800, 0.4875 * rate), bank: 'htk',
 });
 
