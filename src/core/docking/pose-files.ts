@@ -21,8 +21,9 @@ export const isPoseFile = async (path: string): Promise<boolean> =>
 
 /**
  * Poses from SD files in the frame of the proteins' files. A folder has NAME.sdf or a folder NAME with any SD files for each
- * complex; where there is `poses.sdf` (byo's), it has all, and of DiffDock's files (`rank1_confidence-0.52.sdf`) the confidence is
- * in the names, and `rank1.sdf` repeats the first. A file has all poses of one complex, or of several if its records are titled or tagged (`complex_name`) with their names.
+ * complex. Where there is `poses.sdf` (byo's), it has all; of DiffDock's files (`rank1_confidence-0.52.sdf`) the confidence is in
+ * the names, and `rank1.sdf` repeats the first. A file has all poses of one complex, or of several if its records are titled or
+ * tagged (`complex_name`) with their names.
  *
  * @param field the data field that ranks poses, the larger the better, or with a minus before its name the smaller;
  *   `confidence`, where every pose has it, if left out
