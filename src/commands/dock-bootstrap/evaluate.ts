@@ -23,7 +23,7 @@ const options = {
   split: choice({ choices: ['train', 'validation', 'test', 'all'],
     help: 'part to evaluate, where complexes without poses are failures; the complexes that have poses where left out' }),
   splitFile: text({ placeholder: 'file', local: true, help: 'the same by names, one a line, as in DockGen and PDBBind' }),
-  clusters: texts({ placeholder: 'name', help: 'clusters to evaluate' }),
+  cluster: texts({ placeholder: 'name', help: 'the same by clusters' }),
   baseline: texts({ placeholder: 'file', local: true, help: 'poses to compare with, of the same complexes: those before bootstrapping' }),
   thresholds: numbers({ placeholder: 'Å', default: [2, 5], help: 'a pose nearer than this is a success; the first counts in comparisons' }),
   top: numbers({ placeholder: 'k', default: [1, 5, 10], help: 'best of so many poses, those with the highest confidence' }),
@@ -130,15 +130,15 @@ async function readPoses(
 async function choose(
   { complexes, clusters }: Complexes, sampled: ReadonlyMap<string, Poses>, o: Options, { terminal }: Context,
 ): Promise<Candidate[]> {
-  for (const cluster of o.clusters ?? []) {
+  for (const cluster of o.cluster ?? []) {
     if (!clusters.includes(cluster)) throw new InputError(`the data have no cluster ${cluster}; they have ${clusters.join(', ') || 'none'}`);
   }
   const listed = o.splitFile === undefined ? undefined : await readNames(o.splitFile);
   const names = new Set(listed);
-  const explicit = o.split !== undefined || o.clusters !== undefined || listed !== undefined;
+  const explicit = o.split !== undefined || o.cluster !== undefined || listed !== undefined;
   const wanted = complexes.filter(({ name, split, cluster }) => (explicit || sampled.has(name))
     && (o.split === undefined || o.split === 'all' || split === SPLIT[o.split])
-    && (o.clusters === undefined || (cluster !== undefined && o.clusters.includes(clusters[cluster]!)))
+    && (o.cluster === undefined || (cluster !== undefined && o.cluster.includes(clusters[cluster]!)))
     && (listed === undefined || names.has(name)));
   const known = new Set(complexes.map(({ name }) => name));
   const lost = (listed ?? []).filter((name) => !known.has(name));

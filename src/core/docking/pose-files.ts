@@ -21,8 +21,9 @@ export const isPoseFile = async (path: string): Promise<boolean> =>
 
 /**
  * Poses from SD files in the frame of the proteins' files. A folder has NAME.sdf or a folder NAME with any SD files for each
- * complex; of DiffDock's files (`rank1_confidence-0.52.sdf`) the confidence is in the names, and `rank1.sdf` repeats the first. A
- * file has all poses of one complex, or of several if its records are titled or tagged (`complex_name`) with their names.
+ * complex. Where there is `poses.sdf` (byo's), it has all; of DiffDock's files (`rank1_confidence-0.52.sdf`) the confidence is in
+ * the names, and `rank1.sdf` repeats the first. A file has all poses of one complex, or of several if its records are titled or
+ * tagged (`complex_name`) with their names.
  *
  * @param field the data field that ranks poses, the larger the better, or with a minus before its name the smaller;
  *   `confidence`, where every pose has it, if left out
@@ -71,13 +72,17 @@ export async function readPoseFiles(path: string, complexes: readonly Complex[],
 async function filesOfFolder(folder: string, complexes: readonly Complex[]): Promise<{ file: string; of: Complex }[]> {
   const entries = new Map((await readdir(folder, { withFileTypes: true })).map((entry) => [entry.name, entry]));
   const lists = await Promise.all(complexes.map(async (of) => {
-    if (entries.get(of.name)?.isDirectory() !== true) {
-      return entries.has(`${of.name}.sdf`) ? [{ file: join(folder, `${of.name}.sdf`), of }] : [];
+    // Names that make no files are written otherwise.
+    const own = entries.has(of.name) ? of.name : of.name.replace(/[^\w.-]/g, '_');
+    if (entries.get(own)?.isDirectory() !== true) {
+      const file = [`${own}.sdf`, `${own}.sd`].find((name) => entries.has(name));
+      return file === undefined ? [] : [{ file: join(folder, file), of }];
     }
-    const names = (await readdir(join(folder, of.name))).filter((name) => /\.(sdf|sd)$/i.test(name))
+    const names = (await readdir(join(folder, own))).filter((name) => /\.(sdf|sd)$/i.test(name))
       .sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
+    const all = names.filter((name) => name === 'poses.sdf');
     const ranked = names.filter((name) => CONFIDENCE.test(name));
-    return (ranked.length > 0 ? ranked : names).map((name) => ({ file: join(folder, of.name, name), of }));
+    return [all, ranked, names].find((list) => list.length > 0)?.map((name) => ({ file: join(folder, own, name), of })) ?? [];
   }));
   return lists.flat();
 }

@@ -123,7 +123,7 @@ describe('dock-bootstrap evaluate', () => {
     ]);
     expect(named.stdout).toMatch(/^top-1 by confidence +33\.3 %/m);
     expect(named.stdout).toMatch(/^\(none\) +1 +0\.0 %/m);
-    const both = await json('after.st', 'plain.st', '--data', 'complexes.st', '--clusters', 'beta');
+    const both = await json('after.st', 'plain.st', '--data', 'complexes.st', '--cluster', 'beta');
     expect([both.complexes, both.headline.key, both.selections.map(({ key }: { key: string }) => key)])
       .toEqual([2, 'random', ['random', 'oracle']]);
     // C: 2.5 and 1 Å; its pose at -2.5 comes as near as 2.5 Å to the bead. D: 1, 2 and 3 Å.
@@ -139,7 +139,7 @@ describe('dock-bootstrap evaluate', () => {
     await fails(2, "--top takes whole numbers above 0, but '1.5' was given", 'after.st', '--data', 'complexes.st', '--top', '1.5');
     await fails(3, 'strange.st has poses of other complexes than the data, such as Z', 'strange.st', '--data', 'complexes.st');
     await fails(3, 'A has poses in both after.st and before.st', 'after.st', 'before.st', '--data', 'complexes.st');
-    await fails(3, 'the data have no cluster gamma; they have alpha, beta', 'after.st', '--data', 'complexes.st', '--clusters', 'gamma');
+    await fails(3, 'the data have no cluster gamma; they have alpha, beta', 'after.st', '--data', 'complexes.st', '--cluster', 'gamma');
     await fails(3, 'complexes.st holds a dataset, but poses are expected here', 'complexes.st', '--data', 'complexes.st');
     const low = await byo(['dock-bootstrap', 'evaluate', 'after.st', '--data', 'complexes.st', '--min', '0.9'], { cwd });
     expect([low.code, low.stderr]).toEqual([1, 'byo: the share of successes of top-1 by confidence 0.6667 is below --min 0.9']);

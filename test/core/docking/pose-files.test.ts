@@ -49,6 +49,9 @@ beforeAll(async () => {
   for (const [k, confidence] of [[1, '-0.52'], [2, '-1.42'], [10, '-3.00']] as const) {
     await writeFile(at(`diffdock/one/rank${k}_confidence${confidence}.sdf`), record('', k));
   }
+  await mkdir(at('byo/one_1'), { recursive: true });
+  for (const k of [1, 2]) await writeFile(at(`byo/one_1/rank${k}.sdf`), record('one/1', k));
+  await writeFile(at('byo/one_1/poses.sdf'), record('one/1', 1) + record('one/1', 2));
   await mkdir(at('plain/one'), { recursive: true });
   for (const k of [2, 10, 1]) await writeFile(at(`plain/one/pose${k}.sdf`), record('', k));
   await writeFile(at('plain/two.sdf'), record('', 3) + record('', 4));
@@ -63,6 +66,12 @@ describe('readPoseFiles', () => {
     expect([[...poses.keys()], skipped]).toEqual([['one'], []]);
     expect(shifts(one, poses.get('one')!.poses)).toEqual([1, 2, 10]);
     expect([...poses.get('one')!.confidence!].map((c) => Number(c.toFixed(2)))).toEqual([-0.52, -1.42, -3]);
+  });
+
+  it('reads what byo wrote once, under the name that it gave the folder', async () => {
+    const slashed = complexOf('one/1');
+    const { poses } = await readPoseFiles(at('byo'), [slashed, two]);
+    expect(shifts(slashed, poses.get('one/1')!.poses)).toEqual([1, 2]);
   });
 
   it('reads a folder or a file for each complex, numbers in names as numbers', async () => {
