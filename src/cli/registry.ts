@@ -37,6 +37,8 @@ export const registry: readonly Entry[] = [
     load: async () => (await import('../commands/dataset-distill/command.js')).datasetDistill },
   { name: 'dataset-distill compare', group: 'Measure', summary: 'networks pretrained on synthetic sets of several kinds, on other data',
     load: async () => (await import('../commands/dataset-distill/compare.js')).compare },
+  { name: 'dock-bootstrap train', group: 'Learn', summary: 'learn to dock small molecules: a diffusion model of poses',
+    load: async () => (await import('../commands/dock-bootstrap/train.js')).train },
   { name: 'embed', group: 'Measure', summary: 'features of a model for a data set',
     load: async () => (await import('../commands/embed.js')).embed },
   { name: 'probe linear', group: 'Measure', summary: 'linear classification of features',
