@@ -45,6 +45,8 @@ export const registry: readonly Entry[] = [
     load: async () => (await import('../commands/dock-bootstrap/prepare.js')).prepare },
   { name: 'dock-bootstrap evaluate', group: 'Measure', summary: 'how near sampled poses are to the true ones',
     load: async () => (await import('../commands/dock-bootstrap/evaluate.js')).evaluate },
+  { name: 'dock-bootstrap train', group: 'Learn', summary: 'learn to dock small molecules: a diffusion model of poses',
+    load: async () => (await import('../commands/dock-bootstrap/train.js')).train },
   { name: 'embed', group: 'Measure', summary: 'features of a model for a data set',
     load: async () => (await import('../commands/embed.js')).embed },
   { name: 'probe linear', group: 'Measure', summary: 'linear classification of features',

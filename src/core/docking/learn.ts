@@ -1,13 +1,15 @@
 import { float32, type NdArray } from '../array.js';
 import { input, maximum, mul, softplus, sub, sum, type Tensor } from '../graph/index.js';
 import type { Scope } from '../nn/index.js';
+import type { Stream } from '../random.js';
 import type { Feeds } from '../train/index.js';
-import { ligandFeeds, receptorFeeds, visibleResidues, visibleRows, type PosedLigand } from './graphs.js';
+import type { Complex } from './complexes.js';
+import { ligandFeeds, reachOf, receptorFeeds, visibleResidues, visibleRows, type PosedLigand } from './graphs.js';
 import {
   confidence, encodeReceptors, ligandInputs, receptorInputs, scores, visibleStates,
   type BatchShape, type LigandInputs, type NetworkSpec, type ReceptorStates,
 } from './network.js';
-import { perFactor, type Noised, type PerFactor } from './noise.js';
+import { addNoise, perFactor, sigmaAt, type Noised, type NoiseRanges, type PerFactor } from './noise.js';
 
 /** Ligands of a batch as inputs, and the states of its residues as they see them. */
 function batchStates(
@@ -63,6 +65,21 @@ export function scoreLosses(spec: NetworkSpec, scope: Scope, shape: BatchShape, 
 /** A clean pose's noisy versions at their times. */
 export interface NoisedLigand extends PosedLigand {
   readonly noised: readonly Noised[];
+}
+
+/** A complex's true pose (one of them, drawn evenly, where there are several) with noise at some times. */
+export function noisedLigand(complex: Complex, noise: NoiseRanges, times: readonly number[], random: Stream): NoisedLigand {
+  const pose = complex.poses[complex.poses.length > 1 ? random.int(complex.poses.length) : 0];
+  return withNoise(complex, pose, noise, times, random);
+}
+
+/** A clean pose with noise at some times. */
+export function withNoise(
+  complex: Complex, pose: ArrayLike<number>, noise: NoiseRanges, times: readonly number[], random: Stream,
+): NoisedLigand {
+  const noised = times.map((t) => addNoise(pose, complex.ligand.torsions, noise, t, random));
+  const reach = times.map((t) => reachOf(sigmaAt(noise.tr, t)));
+  return { complex, noised, times, reach, poses: noised.map(({ positions }) => positions) };
 }
 
 /** What `scoreLosses` is fed. */

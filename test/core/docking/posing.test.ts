@@ -45,7 +45,8 @@ describe('a sampler', () => {
     const poses = await limited.sample(asked);
     // With other weights nothing of the receptors is kept.
     const types = weights.get('receptor.types.weight')!;
-    limited.setWeights(new Map([...weights, ['receptor.types.weight', float32(types.shape, numbersOf(types).map((value) => -value))]]));
+    const negative = float32(types.shape, numbersOf(types).map((value) => -value));
+    limited.setWeights(new Map([...weights, ['receptor.types.weight', negative]]));
     const others = await limited.sample(asked);
     limited.dispose();
     expect(largest(poses[0], drawn[0])).toBeLessThan(1e-3);
