@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # What do votes on other questions do for a label that few images have? Drawn galaxies, of which half have votes of volunteers on a
-# third of the questions; the label is whether there is a ring, which nobody was asked. With 50, 100 and 200 labels: the encoder
+# third of the questions; the label is whether there is a ring, which nobody was asked. With 10, 25 and 50 labels: the encoder
 # trained directly, and pretrained on the images (BYOL), on the votes, and on both (hybrid BYOL, Walmsley et al. 2022), probed as it
-# is and fine-tuned. Intervals are Student's over seeds, each the mean over draws of labels. About 15 minutes on 2 cores.
+# is and fine-tuned. Intervals are Student's over seeds, each the mean over draws of labels. About 20 minutes on 2 cores.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 OUT=${OUT:-runs/hybrid}
@@ -11,9 +11,9 @@ COUNT=${COUNT:-6000}
 SIZE=${SIZE:-32}
 WIDTH=${WIDTH:-16}
 EPOCHS=${EPOCHS:-12}
-LABELS=${LABELS:-50,100,200}
-DRAWS=${DRAWS:-10}
-TUNE_DRAWS=${TUNE_DRAWS:-2}
+LABELS=${LABELS:-10,25,50}
+DRAWS=${DRAWS:-20}
+TUNE_DRAWS=${TUNE_DRAWS:-5}
 TUNE_STEPS=${TUNE_STEPS:-150}
 JOBS=${JOBS:-2}
 byo() { node bin/byo.js "$@"; }
