@@ -125,7 +125,7 @@ export const registry: readonly Entry[] = [
     load: async () => (await import('../commands/sweep/command.js')).sweep },
   { name: 'replay', group: 'Tools', summary: 'make a file again from its recipe, or check that it comes out the same',
     load: async () => (await import('../commands/replay/command.js')).replay },
-  { name: 'export', group: 'Tools', summary: 'an encoder for other programs: ONNX, torchvision weights, NumPy',
+  { name: 'export', group: 'Tools', summary: 'an encoder for other programs: ONNX, torchvision weights, NumPy; tables as CSV',
     load: async () => (await import('../commands/export/command.js')).exportCommand },
   { name: 'methods', group: 'Tools', summary: 'the methods: what each needs, its paper and its defaults',
     load: async () => (await import('../commands/methods.js')).methods },

@@ -1,6 +1,8 @@
 import { defineCommand } from '../../cli/command.js';
 import { outputOptions } from '../../cli/common.js';
 import { choice, flag, integer } from '../../cli/options.js';
+import { tableSetOf } from '../../core/data/table/set.js';
+import { tableText } from '../../core/data/table/text.js';
 import { InputError } from '../../core/errors.js';
 import { asInput, readArtifact, writeArtifact } from '../../core/files/artifact.js';
 import { encodeNpz } from '../../core/files/npy.js';
@@ -11,8 +13,8 @@ import { onnxEncoder } from './onnx.js';
 
 const options = {
   format: choice({
-    choices: ['onnx', 'onnx-web', 'torchvision', 'npz'], default: 'onnx',
-    help: 'onnx: a model to run; onnx-web: the same for browsers; torchvision: weights under its names; npz: all tensors',
+    choices: ['onnx', 'onnx-web', 'torchvision', 'npz', 'csv'], default: 'onnx',
+    help: 'onnx: a model to run; onnx-web: the same for browsers; torchvision: weights under its names; npz: all tensors; csv: a table',
   }),
   size: integer({ min: 8, help: 'onnx, onnx-web: side of the images it takes, in pixels; that of training where left out' }),
   target: flag({ help: "the target network's encoder instead of the online one" }),
@@ -21,7 +23,7 @@ const options = {
 
 export const exportCommand = defineCommand({
   name: 'export',
-  summary: 'an encoder for other programs: ONNX, torchvision weights, NumPy',
+  summary: 'an encoder for other programs: ONNX, torchvision weights, NumPy; tables as CSV',
   description: 'ONNX models take any number of images, float32 [batch, C, size, size] from 0 to 1, normalise them and give features '
     + '[batch, D]. They use the standard operators of opset 21 only, and carry a card (description, preprocessing, recipe) in their '
     + 'metadata. onnx-web is the same model for onnxruntime-web, old versions of it too: operators of opset 17 that its WebAssembly and '
@@ -32,11 +34,16 @@ export const exportCommand = defineCommand({
     ['byo export encoder.st --format onnx-web -o encoder.onnx', 'for onnxruntime-web in a page'],
     ['byo export encoder.st --format torchvision -o resnet18.safetensors', 'for load_state_dict(..., strict=False)'],
     ['byo export features.st --format npz -o features.npz', 'tensors of any file, for NumPy'],
+    ['byo export table.st --format csv -o table.csv', 'rows of a table, with their parts under split'],
   ],
-  arguments: [{ name: 'model', optional: true, help: 'model, or any tensor file for npz; standard input where left out' }],
+  arguments: [{ name: 'model', optional: true, help: 'model, any tensor file for npz, or a data set of a table for csv; standard input where left out' }],
   options,
   async run(context, [source = '-'], o) {
     await checkOutput(o.output, { force: o.force });
+    if (o.format === 'csv') {
+      const set = tableSetOf(await readArtifact(source, { kind: 'dataset' }), nameOf(source));
+      return writeOutput(o.output, tableText(set), { force: o.force });
+    }
     if (o.format === 'npz') {
       const { tensors } = await readArtifact(source);
       return writeOutput(o.output, encodeNpz(tensors), { force: o.force });

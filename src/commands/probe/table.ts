@@ -13,7 +13,7 @@ import { TABLE_HEADS, type TableHeadSpec } from '../../core/nn/index.js';
 import { matrix, type Matrix } from '../../core/stats/matrix.js';
 import { meanR2 } from '../../core/stats/metrics.js';
 import {
-  classTask, columnSource, embedTable, encoderSource, latentSource, numberTask, trainTableHead,
+  classTask, columnSource, embedTable, encoderSource, latentSource, numberTask, trainTableHead, untrainedTableWeights,
   type HeadRows, type HeadSource, type HeadTask, type State, type TableEncoder, type TrainedHead,
 } from '../../core/train/index.js';
 import { encoderWeights, tableEncoderOf } from '../features.js';
@@ -36,6 +36,7 @@ const options = {
   scale: choice({ choices: SCALES, default: 'standard', help: 'without --model: numbers with mean 0 and deviation 1, as normal scores of their ranks, or '
     + 'as they are' }),
   finetune: flag({ help: 'train the encoder of --model together with the head' }),
+  untrained: flag({ help: "random weights of the encoder of --model, drawn by --seed, instead of its own (a baseline)" }),
   encoderLr: number({ positive: true, guess: true, help: "learning rate of the encoder with --finetune; a tenth of the head's where left out" }),
   ...featureOptions, ...without(splitOptions, ['test', 'unit']), ...without(accuracyIntervalOptions, ['interval']),
   interval: choice({ choices: ['wilson', 'cheap', 'percentile', 'bca'], help: 'wilson (classes), percentile and bca resample test rows; cheap refits on '
@@ -62,7 +63,8 @@ export const table = defineCommand({
   arguments: [{ name: 'data', optional: true, help: 'data set of a table with a target; standard input where left out' }],
   options,
   async run(context, [source = '-'], o) {
-    if (o.finetune && o.model === undefined) throw new UsageError('--finetune trains an encoder; name its model with --model');
+    const stray = o.finetune ? '--finetune' : o.untrained ? '--untrained' : undefined;
+    if (stray && o.model === undefined) throw new UsageError(`${stray} is about an encoder; name its model with --model`);
     if (o.width % o.heads && ['autoint', 'ft-transformer'].includes(o.head)) {
       throw new UsageError(`--width ${o.width} does not divide into --heads ${o.heads}; change one of them`);
     }
@@ -70,8 +72,9 @@ export const table = defineCommand({
     const set = tableSetOf(data, nameOf(source));
     const { target } = set;
     if (!target) throw new InputError(`${nameOf(source)} has no target to predict; byo convert --target names one`);
+    checkTask(target, o);
     const model = o.model === undefined ? undefined : await readArtifact(o.model, { kind: 'model' });
-    const encoder = model && weighted(model, nameOf(o.model!));
+    const encoder = model && weighted(model, nameOf(o.model!), o);
     // A table whose only feature is the number of each row: what is divided, resampled and scored are numbers of rows.
     const count = rowCount(set);
     const numbered = float32([count, 1], Float32Array.from({ length: count }, (_, i) => i));
@@ -90,6 +93,13 @@ export const table = defineCommand({
   },
 });
 
+/** Throws UsageError where options do not fit what is predicted. */
+function checkTask({ task }: Target, { interval, predictions, calibration }: Options): void {
+  if (task === 'classification') return;
+  if (interval === 'wilson') throw new UsageError('--interval wilson is for shares of right answers; use percentile, bca or cheap for numbers');
+  if (predictions !== undefined || calibration) throw new UsageError('--predictions and --calibration are for classes, but the target is a number');
+}
+
 interface Chosen {
   readonly chosen: Readonly<Record<string, number>>;
   readonly sweep: readonly Readonly<Record<string, number>>[];
@@ -107,8 +117,10 @@ interface HeadTrainer {
 
 type Weighted = TableEncoder & { readonly weights: State };
 
-const weighted = (model: Artifact, name: string): Weighted =>
-  ({ ...tableEncoderOf(model, name), weights: encoderWeights(model, false, name) });
+function weighted(model: Artifact, name: string, { untrained, seed }: Options): Weighted {
+  const encoder = tableEncoderOf(model, name);
+  return { ...encoder, weights: untrained ? untrainedTableWeights(encoder, seed) : encoderWeights(model, false, name) };
+}
 
 type OnEpoch = (done: number, shown: Record<string, number>) => void;
 
@@ -167,8 +179,8 @@ function spreadOf({ values }: Extract<Target, { task: 'regression' }>, rows: Arr
   return { mean, std: Math.sqrt(known.reduce((total, value) => total + (value - mean) ** 2, 0) / known.length) || 1 };
 }
 
-const probeOf = ({ head, model, finetune }: Options): string =>
-  `${head} on ${model === undefined ? 'columns' : finetune ? 'latents, fine-tuned' : 'latents'}`;
+const probeOf = ({ head, model, finetune, untrained }: Options): string =>
+  `${head} on ${model === undefined ? 'columns' : `${untrained ? 'random ' : ''}latents${finetune ? ', fine-tuned' : ''}`}`;
 
 const numbersOf = ({ data }: Matrix): ArrayLike<number> => data;
 
@@ -187,14 +199,11 @@ async function classify(context: Context, rows: Table, trainer: HeadTrainer, o: 
 async function predict(
   context: Context, rows: Table, trainer: HeadTrainer, target: Extract<Target, { task: 'regression' }>, o: Options,
 ): Promise<void> {
-  const { interval = 'percentile' } = o;
-  if (interval === 'wilson') throw new UsageError('--interval wilson is for shares of right answers; use percentile, bca or cheap for numbers');
-  if (o.predictions !== undefined || o.calibration) throw new UsageError('--predictions and --calibration are for classes; the target here is a number');
   const inUnits = ({ rows: count, data }: Matrix, train: ArrayLike<number>): Matrix => {
     const { mean, std } = spreadOf(target, train);
     return matrix(count, 1, Float64Array.from(data, (value) => mean + std * value));
   };
-  const settings = { ...o, interval, test: undefined, unit: undefined, target: 'targets' };
+  const settings = { ...o, interval: o.interval ?? 'percentile', test: undefined, unit: undefined, target: 'targets' } as const;
   await predictTable(context, rows, settings, {
     probe: probeOf(o), metric: 'R2', score: meanR2, describe: describeNumbers,
     choose: async (train, validation, fit): Promise<Predictor> => {
