@@ -119,8 +119,14 @@ export async function readSource(
     throw new InputError(`${nameOf(o.targets!)}: ${found}, but [${count}, d] is needed, a row for each example of ${nameOf(path)}; `
       + 'byo embed writes them');
   }
+  const targets = toFloat32(rows);
+  const wrong = targets.data.findIndex((value) => !Number.isFinite(value));
+  if (wrong >= 0) {
+    throw new InputError(`${nameOf(o.targets!)}: feature ${wrong % rows.shape[1]!} of row ${Math.floor(wrong / rows.shape[1]!)} is `
+      + `${targets.data[wrong]}; values have to be finite`);
+  }
   const kept = [...Array(count).keys()].filter((i) => whole.split?.[i] !== SPLIT.test);
-  const source = { set, input, targets: rowsAt(toFloat32(rows), kept) };
+  const source = { set, input, targets: rowsAt(targets, kept) };
   return { source, inputs: [...inputs, asInput('targets', features, o.targets!)], classes };
 }
 

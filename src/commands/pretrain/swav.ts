@@ -58,10 +58,15 @@ function setup(images: TrainingImages, o: Options, seed: number) {
 function swavStep({ root, views, scheduled, represent, learn }: ImageStep, crops: readonly CropKind[], o: Options): StepResult {
   const online = root.at('online');
   // Crops of one size go through the encoder together, so they share their batch statistics; rows are in order of the crops.
-  const y = concat(crops.map(({ count }, kind) => {
+  const features = crops.map(({ count }, kind) => {
     const first = crops.slice(0, kind).reduce((total, before) => total + before.count, 0);
     return represent(online, concat(views.slice(first, first + count)));
-  }));
+  });
+  if (features.some(({ shape }) => shape[1] !== features[0]!.shape[1])) {
+    throw new UsageError(`--encoder ${o.encoder} keeps its maps, so crops of several sizes have features of several lengths; take one that `
+      + 'pools, such as a resnet or a convnet, or crops of one size');
+  }
+  const y = concat(features);
   const z = l2Normalize(mlp(online.at('projector'), y, { sizes: o.head, norm: o.headNorm, groups: o.groups }));
   const score = (rows: Tensor) => linear(online.at('prototypes'), rows, o.prototypes, { bias: false, init: init.unitRows });
   const scores = score(z);

@@ -80,6 +80,15 @@ describe('byo dataset-distill', () => {
     await failed(2, '--targets knows no features of shifted images', 'dataset-distill', 'set.st', '--targets', 'features.st');
     await failed(4, /singular with --ridge 0, .*give a larger --ridge, such as 1e-6/, 'dataset-distill', 'set.st', '--target', 'target.st',
       '--size', '64', '--batch', '24', '--steps', '2', '--pool-steps', '1', '--encoder', 'distillnet4', '--width', '1', '--ridge', '0', '-q');
+    await failed(3, 'distillnet5 takes images with sides of a multiple of 32 pixels, but these are 16x16; take another encoder (distillnet2, ',
+      'dataset-distill', 'set.st', '--target', 'target.st', ...SMALL, '--encoder', 'distillnet5');
+    await failed(4, /step \d+: .*; try a smaller --pretrain-lr$/m, 'dataset-distill', 'compare', 'set.st', '--target', 'target.st', '--size', '12',
+      '--methods', 'random', '--seeds', '2', '--pretrain-lr', '1e20', '--pretrain-steps', '5', '--encoders', 'distillnet2:2', '--threads', '1', '-q');
+    const holes = float32([80, 2]);
+    holes.data[5] = NaN;
+    await writeArtifact(at('holes.st'), { kind: 'embeddings', schema: 1, meta: {}, tensors: new Map([['features', holes]]) });
+    await failed(3, 'holes.st: feature 1 of row 2 is NaN; values have to be finite',
+      'dataset-distill', 'set.st', '--targets', 'holes.st', '--augmentation', 'none');
     await writeArtifact(at('few.st'), { kind: 'embeddings', schema: 1, meta: {}, tensors: new Map([['features', float32([3, 2])]]) });
     await failed(3, 'few.st: features are [3,2], but [80, d] is needed, a row for each example of set.st',
       'dataset-distill', 'set.st', '--targets', 'few.st', '--augmentation', 'none');

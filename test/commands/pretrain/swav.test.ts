@@ -214,6 +214,7 @@ describe('through the shell', () => {
     [['--head', '16,0'], /--head takes whole numbers of units from 1, such as 2048,128, but 16,0 was given/],
     [['--regnet', '9gf'], /--regnet takes one of toy, 400mf/],
     [['--crops', '1x16'], /--crops 1x16 is a single crop/],
+    [['--encoder', 'alexnet'], /--encoder alexnet keeps its maps, so crops of several sizes have features of several lengths; take one that pools/],
   ])('%j is refused in one sentence', async (options, message) => {
     const given = OPTIONS.filter((_, i) => !options.includes(OPTIONS[i]!) && !options.includes(OPTIONS[i - 1] ?? ''));
     expectFailure(await byo(['pretrain', 'swav', 'set.st', ...given, ...options, '-o', 'x.st'], { cwd: folder }), 2, message);
