@@ -1,4 +1,5 @@
 import { choice, integer, number, numbers, texts, type Values } from '../../cli/options.js';
+import type { Context } from '../../cli/context.js';
 import type { Terminal } from '../../cli/terminal.js';
 import { SPLIT } from '../../core/data/images.js';
 import type { NdArray } from '../../core/array.js';
@@ -9,7 +10,9 @@ import { confidenceLosses, scoreLosses, shapeOf } from '../../core/docking/learn
 import { dockingModelOf, type DockingMeta, type DockingModel } from '../../core/docking/model.js';
 import { PARITIES, type BatchShape, type NetworkSpec } from '../../core/docking/network.js';
 import { perFactor, type NoiseRanges, type PerFactor } from '../../core/docking/noise.js';
+import type { PosingModel } from '../../core/docking/posing.js';
 import type { TimeLaw } from '../../core/docking/times.js';
+import { parseDevice, type CompileOptions } from '../../core/engine/index.js';
 import { InputError, UsageError } from '../../core/errors.js';
 import { asInput, readArtifact, type RecipeInput } from '../../core/files/artifact.js';
 import { nameOf } from '../../core/files/streams.js';
@@ -19,6 +22,12 @@ export type Learning = LearnOptions & { readonly weightDecay: number };
 
 export const PAPER = 'G. Corso, A. Deng, B. Fry, N. Polizzi, R. Barzilay, T. Jaakkola, Deep Confident Steps to New Pockets: '
   + 'Strategies for Docking Generalization, 2024, arXiv 2402.18396';
+
+/** Poses that go through a network at once where nothing is learnt. */
+export const POSES_AT_A_TIME = 64;
+
+export const computeOf = ({ device, threads }: { readonly device: string; readonly threads?: number }): CompileOptions =>
+  ({ device: parseDevice(device), threads });
 
 export const networkOptions = {
   parity: choice({ choices: PARITIES, default: 'se3', help: 'se3 sees handedness, as the paper\'s network; o3 treats mirror images alike' }),
@@ -74,7 +83,7 @@ export function chosenComplexes({ set, source }: OpenedComplexes, o: Values<type
   for (const name of o.cluster ?? []) {
     if (!clusters.includes(name)) {
       throw new UsageError(clusters.length === 0 ? `--cluster ${name}: ${source} names no clusters`
-        : `--cluster ${name}: ${source} has no such cluster, but ${clusters.slice(0, 12).join(', ')}${clusters.length > 12 ? ', ...' : ''}`);
+        : `--cluster ${name}: ${source} has no such cluster, but ${clusters.slice(0, 12).join()}${clusters.length > 12 ? ', ...' : ''}`);
     }
   }
   const found = complexes.filter(({ split, cluster }) => (o.split === 'all' || split === SPLIT[o.split as keyof typeof SPLIT])
@@ -146,8 +155,17 @@ export const dockingMeta = (
   { features, receptorTypes }: Complexes, own: Omit<DockingMeta['docking'], 'features' | 'receptorTypes'>,
 ): DockingMeta['docking'] => ({ ...own, features, receptorTypes });
 
-/** The same complex with a ligand that is as stiff as its conformer. */
-export const withoutTorsions = (complex: Complex): Complex => ({ ...complex, ligand: { ...complex.ligand, torsions: [] } });
+/** Complexes as a model sees them: without torsions if it learnt none. */
+export const asTrained = (complexes: readonly Complex[], { torsions }: { readonly torsions: boolean }): Complex[] =>
+  complexes.map((complex) => (torsions ? complex : { ...complex, ligand: { ...complex.ligand, torsions: [] } }));
+
+/** A model in the form in which it reads poses. */
+export const posingModel = ({ docking, weights }: DockingModel): PosingModel =>
+  ({ spec: docking.network, noise: docking.noise, visible: docking.visible, weights });
+
+/** The options that make up a result, with a preset's values. */
+export const recordedValues = (context: Context, values: object): Record<string, unknown> =>
+  Object.fromEntries(Object.keys(context.recorded).map((key) => [key, values[key as keyof typeof values]]));
 
 /** How complexes go into batches. */
 export interface Batching {
@@ -157,8 +175,8 @@ export interface Batching {
 
 /** Complexes in batches of like sizes, `poses` poses of each; says how much of the work is padding. */
 export function batching(complexes: readonly Complex[], o: {
-  readonly batch: number; readonly poses: number; readonly buckets: number; readonly maxNodes: number; readonly neighbours: number;
-  readonly seed: number; readonly terminal: Terminal;
+  readonly batch: number; readonly poses: number; readonly buckets: number; readonly maxNodes: number;
+  readonly neighbours: number; readonly seed: number; readonly terminal: Terminal;
 }): Batching {
   const sizes = complexes.map(sizeOfComplex);
   const buckets = new Buckets(sizes, o.buckets, o.neighbours);

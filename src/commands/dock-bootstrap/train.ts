@@ -12,8 +12,8 @@ import { applyPreset } from '../pretrain/command.js';
 import type { Run } from '../pretrain/method.js';
 import { below, runTraining } from '../training.js';
 import {
-  batching, dockingMeta, fitOptions, hasBeads, knownComplexes, networkOptions, networkSpec, noiseOptions, noiseRanges,
-  openComplexes, PAPER, scorePrograms, threeNumbers, timeLaw, withoutTorsions, type OpenedComplexes,
+  asTrained, batching, dockingMeta, fitOptions, hasBeads, knownComplexes, networkOptions, networkSpec, noiseOptions, noiseRanges,
+  openComplexes, PAPER, recordedValues, scorePrograms, threeNumbers, timeLaw, type OpenedComplexes,
 } from './common.js';
 
 const PRESETS: Readonly<Record<string, Partial<Values<typeof modelOptions>>>> = {
@@ -23,7 +23,7 @@ const PRESETS: Readonly<Record<string, Partial<Values<typeof modelOptions>>>> = 
 
 const modelOptions = {
   ...networkOptions, ...noiseOptions,
-  timeLaw: numbers({ placeholder: 'a,b', default: [2, 1], help: 'times are drawn from Beta(a, b); the first DiffDock drew them evenly (1,1)' }),
+  tLaw: numbers({ placeholder: 'a,b', default: [2, 1], help: 'times are drawn from Beta(a, b); the first DiffDock drew them evenly (1,1)' }),
   weights: numbers({ placeholder: 'tr,rot,tor', default: [0.33, 0.33, 0.33], help: 'weights of the losses of translation, rotation and torsions' }),
   torsions: flag({ default: true, help: 'do not turn bonds: ligands stay as their conformers are' }),
   epochs: integer({ default: 60, min: 1, guess: true, help: 'passes over the complexes' }),
@@ -59,19 +59,19 @@ export const train = defineCommand({
     const opened = await openComplexes(path);
     const o = applyPreset({ options, presets: PRESETS }, context, given, () => (hasBeads(opened.set) ? 'pockets' : 'paper'));
     const run = setUp(opened, o, context.terminal);
-    const recorded = Object.fromEntries(Object.keys(context.recorded).map((key) => [key, o[key as keyof typeof o]]));
     await runTraining(context, run, o, {
-      command: context.command, options: recorded, seed: o.seed, version: context.version, inputs: [opened.input],
+      command: context.command, options: recordedValues(context, o), seed: o.seed, version: context.version,
+      inputs: [opened.input],
     });
   },
 });
 
 function setUp(opened: OpenedComplexes, o: Options, terminal: Terminal): Run {
   const { set } = opened;
-  const complexes = knownComplexes(opened, 'train').map((complex) => (o.torsions ? complex : withoutTorsions(complex)));
+  const complexes = asTrained(knownComplexes(opened, 'train'), o);
   const network = networkSpec(set, o);
   const noise = noiseRanges(o);
-  const law = timeLaw('time-law', o.timeLaw);
+  const law = timeLaw('t-law', o.tLaw);
   const weights = threeNumbers('weights', o.weights);
   const { batches, shapeOf: shape } = batching(complexes, { ...o, terminal });
   const steps = o.epochs * batches.stepsPerEpoch;
@@ -88,7 +88,7 @@ function setUp(opened: OpenedComplexes, o: Options, terminal: Terminal): Run {
       return { ...scoreLossFeeds(network, shape(bucket), items), ...learnFeeds(step, learning) };
     },
     model: (state) => ({
-      meta: { method: 'dock-bootstrap', docking: dockingMeta(set, { reads: 'scores', network, noise, visible: o.maxNodes }) },
+      meta: { method: 'dock-bootstrap', docking: dockingMeta(set, { reads: 'scores', network, noise, visible: o.maxNodes, torsions: o.torsions }) },
       tensors: below(state, o.ema > 0 ? 'ema' : 'online'),
     }),
   };

@@ -166,6 +166,8 @@ export interface SamplePoses {
   /** Told apart draws of the same complexes, such as rounds. */
   readonly stream: string;
   readonly sampling: Sampling;
+  /** Where a ligand starts from, Å from the complex's centre; from there where left out. */
+  readonly centerOf?: (complex: Complex) => readonly [number, number, number];
   readonly onProgress?: (poses: number) => void;
 }
 
@@ -179,7 +181,7 @@ export class PoseSampler extends Posing {
    * Poses [n, 3] of every complex, Å from its centre. A pose depends on the seed, the stream, the complex's name and the pose's
    * number, and on nothing else that is drawn with it but for rounding.
    */
-  async sample({ samples, seed, stream: name, sampling, onProgress }: SamplePoses): Promise<Float64Array[][]> {
+  async sample({ samples, seed, stream: name, sampling, centerOf, onProgress }: SamplePoses): Promise<Float64Array[][]> {
     const { complexes } = this.options;
     const { noise } = this.model;
     const drawn = complexes.map((): Float64Array[] => []);
@@ -187,7 +189,8 @@ export class PoseSampler extends Posing {
     for (const chunk of this.chunks(complexes.map(() => samples))) {
       const walkers = chunk.items.map(({ complex, samples: numbers }) => numbers.map((k): Walker => {
         const { ligand, name: of } = complexes[complex];
-        return startWalker(ligand.molecule.positions, ligand.torsions, stream(seed, `${name} ${of}`, k), sampling);
+        const random = stream(seed, `${name} ${of}`, k);
+        return startWalker(ligand.molecule.positions, ligand.torsions, random, sampling.start, centerOf?.(complexes[complex]));
       }));
       await walk(walkers.flat(), noise, sampling, async (flat, t) => {
         let from = 0;

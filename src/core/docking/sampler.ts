@@ -17,16 +17,14 @@ export interface Sampling {
   readonly finalNoise: boolean;
   /** Steps at the end that are left out. */
   readonly skipped: number;
-  /** Deviation of the first place from the centre, each axis: Å. */
+  /** Deviation of the first place from where it is looked for, each axis: Å. */
   readonly start: number;
-  /** Where the first place lies: Å from the complex's centre. */
-  readonly center: readonly [number, number, number];
 }
 
 /** The plain SDE, all of it but the last step's noise. */
 export const plainSampling = (noise: NoiseRanges, steps: number): Sampling => ({
   steps, ode: false, temperature: perFactor(() => 1), psi: perFactor(() => 0), spread: perFactor(() => 0.5),
-  finalNoise: false, skipped: 0, start: noise.tr.max, center: [0, 0, 0],
+  finalNoise: false, skipped: 0, start: noise.tr.max,
 });
 
 /** A ligand on its way, with its own source of randomness: what becomes of it does not depend on what else is sampled. */
@@ -37,10 +35,10 @@ export interface Walker {
   positions: Float64Array;
 }
 
-/** A seed conformer [n, 3] somewhere: random torsions, orientation and, around the centre, place. */
+/** A seed conformer [n, 3] with random torsions and orientation, at a random place around `center`. */
 export function startWalker(
-  conformer: ArrayLike<number>, torsions: readonly Torsion[], random: Stream,
-  { start, center }: Pick<Sampling, 'start' | 'center'>,
+  conformer: ArrayLike<number>, torsions: readonly Torsion[], random: Stream, start: number,
+  center: readonly [number, number, number] = [0, 0, 0],
 ): Walker {
   const turned = turnTorsions(conformer, torsions, Array.from(torsions, () => random.between(-Math.PI, Math.PI)));
   const mean = centroid(turned);

@@ -29,7 +29,8 @@ beforeAll(async () => {
 
 describe('a sampler', () => {
   test('draws as many poses of every complex as asked, each its own', () => {
-    expect(drawn.map((poses) => poses.map(({ length }) => length / 3))).toEqual([9, 6, 9, 1].map((atoms) => [atoms, atoms, atoms]));
+    const atoms = drawn.map((poses) => poses.map(({ length }) => length / 3));
+    expect(atoms).toEqual([9, 6, 9, 1].map((count) => [count, count, count]));
     expect(new Set(drawn.flat().map((pose) => pose[0])).size).toBe(12);
   });
 

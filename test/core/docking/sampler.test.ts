@@ -33,7 +33,7 @@ function scoreOf(pose: Float64Array, t: number): Move {
 
 async function deviations(count: number, more: Partial<Sampling>): Promise<number[]> {
   const sampling = { ...plainSampling(RANGES, 20), ...more };
-  const walkers = Array.from({ length: count }, (_, i) => startWalker(known.positions, torsions, stream(6, 'walkers', i), sampling));
+  const walkers = Array.from({ length: count }, (_, i) => startWalker(known.positions, torsions, stream(6, 'walkers', i), 19));
   await walk(walkers, RANGES, sampling, async (poses, t) => poses.map((pose) => scoreOf(pose, t)));
   return walkers.map(({ positions }) => symmetricRmsd(known, positions, truth).rmsd).sort((a, b) => a - b);
 }
@@ -57,12 +57,12 @@ describe('sampling with the true score', () => {
 
   test('starts anywhere, at random, and keeps bond lengths on the way', async () => {
     const sampling = plainSampling(RANGES, 20);
-    const start = (k: number) => startWalker(known.positions, torsions, stream(1, 'start', k), sampling);
+    const start = (k: number) => startWalker(known.positions, torsions, stream(1, 'start', k), sampling.start);
     const means = Array.from({ length: 400 }, (_, k) => [...centroid(start(k).positions)]).flat();
     const spread = Math.sqrt(means.reduce((sum, value) => sum + value ** 2, 0) / means.length);
     expect(Math.abs(spread / 19 - 1)).toBeLessThan(0.08);
     expect([...start(3).positions]).toEqual([...start(3).positions]);
-    const far = startWalker(known.positions, torsions, stream(1, 'start', 3), { start: 0, center: [7, 8, 9] });
+    const far = startWalker(known.positions, torsions, stream(1, 'start', 3), 0, [7, 8, 9]);
     centroid(far.positions).forEach((value, axis) => expect(value).toBeCloseTo([7, 8, 9][axis], 6));
     const walkers = [start(0)];
     const move = { translation: [1, 0, 0], rotation: [0, 1, 0], torsions: [1, 1, 1, 1] };
@@ -77,7 +77,7 @@ describe('sampling with the true score', () => {
   test('leaves out steps at the end', async () => {
     const times: number[] = [];
     const sampling = { ...plainSampling(RANGES, 5), skipped: 2 };
-    const walkers = [startWalker(known.positions, torsions, stream(1, 'start'), sampling)];
+    const walkers = [startWalker(known.positions, torsions, stream(1, 'start'), 19)];
     await walk(walkers, RANGES, sampling, async (poses, t) => {
       times.push(t);
       return poses.map((pose) => scoreOf(pose, t));
