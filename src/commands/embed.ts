@@ -32,6 +32,12 @@ const options = {
   ...outputOptions, ...computeOptions, ...seedOption,
 } as const;
 
+/** Features that need no model, and what of. */
+const BASELINES = [
+  { key: 'pixels', option: '--pixels', of: 'images' }, { key: 'raw', option: '--raw', of: 'tables' },
+  { key: 'logMel', option: '--log-mel', of: 'sounds' },
+] as const;
+
 export const embed = defineCommand({
   name: 'embed',
   summary: 'features of a model for every example of a data set',
@@ -48,11 +54,12 @@ export const embed = defineCommand({
     if (argument !== undefined && o.data !== undefined) throw new UsageError(`two data sets were given, ${argument} and --data ${o.data}; give one`);
     const source = argument ?? o.data ?? '-';
     const modelSource = o.model ?? (source === '-' ? undefined : '-');
-    const baselines = [o.pixels !== undefined && '--pixels', o.raw && '--raw', o.logMel && '--log-mel'].filter((name) => name !== false);
-    if (baselines.length > 1) {
-      throw new UsageError(`${baselines.join(' and ')} are two baselines: --pixels is for images, --raw for tables, --log-mel for sounds`);
+    const given = BASELINES.filter(({ key }) => o[key] !== undefined && o[key] !== false);
+    if (given.length > 1) {
+      const [first, ...others] = given.map(({ option, of }, i) => `${option} ${i === 0 ? 'is ' : ''}for ${of}`);
+      throw new UsageError(`${first} and ${others.join(' and ')}; give one of them`);
     }
-    const [baseline] = baselines;
+    const baseline = given[0]?.option;
     if (baseline && o.frames) throw new UsageError(`--frames is for models of sounds; leave ${baseline} or it out`);
     if (baseline && baseline !== '--raw' && o.model) throw new UsageError(`${baseline} takes no model; leave --model out`);
     if (!baseline && modelSource === undefined) throw new UsageError('embed needs a model: --model FILE, or --data FILE with the model on standard input');

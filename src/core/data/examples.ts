@@ -1,7 +1,7 @@
 import { rowsAt, toFloat32, type NdArray } from '../array.js';
 import { InputError } from '../errors.js';
 import type { Artifact } from '../files/artifact.js';
-import { imageSetOf, trainingRows, vector } from './dataset.js';
+import { imageSetOf, otherModality, trainingRows, vector } from './dataset.js';
 
 /**
  * What encoders take: images uint8 [N, 1 or 3, H, W], real-valued maps float32 [N, C, H, W] such as log-mel spectrograms
@@ -43,7 +43,7 @@ export function exampleSetOf(artifact: Artifact, source: string): ExampleSet {
   }
   const name = NAMES.find((one) => artifact.tensors.has(one));
   if (!name) {
-    throw new InputError(`${source} has neither a tensor 'images' nor one of real numbers (${NAMES.join(', ')}); byo convert makes data sets `
+    throw new InputError(`${source} has no tensor 'images'${otherModality(artifact)}, nor one of real numbers (${NAMES.join(', ')}); byo convert makes data sets `
       + 'of images, and .npy files hold rows [N, D] or maps [N, C, H, W]');
   }
   const examples = realExamples(artifact.tensors.get(name)!, `${source}: ${name}`);

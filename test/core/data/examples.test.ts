@@ -29,7 +29,7 @@ describe('exampleSetOf', () => {
   });
 
   test.each([
-    [{ weights: float32([2, 3]) }, "a has neither a tensor 'images' nor one of real numbers (features, points, array, x, x_syn)"],
+    [{ weights: float32([2, 3]) }, "a has no tensor 'images', nor one of real numbers (features, points, array, x, x_syn)"],
     [{ array: ndarray('int32', [2, 3], new Int32Array(6)) }, 'a: array is int32 [2,3], but real numbers are expected'],
     [{ array: float32([6]) }, 'a: array is float32 [6], but real numbers are expected: rows [N, D], or maps [N, H, W] or [N, C, H, W]'],
     [{ array: float32([0, 3]) }, 'a: array is [0,3]; there is nothing in it'],
