@@ -14,7 +14,7 @@ SIZE=${SIZE:-16}
 COUNT=${COUNT:-60}
 STEPS=${STEPS:-1000}
 DSA_STEPS=${DSA_STEPS:-200}
-PRETRAIN=${PRETRAIN:-300}
+PRETRAIN=${PRETRAIN:-1000}
 EPOCHS=${EPOCHS:-20}
 LABELS=${LABELS:-200}
 ENCODER=${ENCODER:-distillnet2:16}
@@ -52,10 +52,11 @@ echo "the target model took $SECONDS s"
 echo "sets of $COUNT images, $STEPS outer steps, $LABELS labels to transfer with"
 compare() {
   byo dataset-distill compare "$OUT/seen.st" --target "$OUT/target.st" --labels "$LABELS" --size "$COUNT" --steps "$STEPS" \
-    --dsa-steps "$DSA_STEPS" --pretrain-steps "$PRETRAIN" --tune-steps 100 --seeds "$SEEDS" --quiet "$@" \
+    --dsa-steps "$DSA_STEPS" --tune-steps 100 --seeds "$SEEDS" --quiet "$@" \
     || echo "not done within $LIMIT_S s; give LIMIT_S more, or fewer SEEDS, STEPS or METHODS"
 }
-compare --on "$OUT/seen.st,$OUT/unseen.st,$OUT/shapes.st" --evaluate probe,finetune --encoders "$ENCODER" --methods "$METHODS" "$@"
+compare --on "$OUT/seen.st,$OUT/unseen.st,$OUT/shapes.st" --evaluate probe,finetune --encoders "$ENCODER" --methods "$METHODS" \
+  --pretrain-steps "$PRETRAIN" "$@"
 echo "other networks, after $SECONDS s"
-compare --on "$OUT/seen.st,$OUT/unseen.st" --encoders "$OTHERS" --methods random,krr-st,all "$@"
+compare --on "$OUT/seen.st,$OUT/unseen.st" --encoders "$OTHERS" --methods random,krr-st --pretrain-steps $((PRETRAIN / 3)) "$@"
 echo "all took $SECONDS s"
