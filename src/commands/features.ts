@@ -51,7 +51,7 @@ const MODALITIES = {
     count: ({ artifact, name }) => exampleSetOf(artifact, name).examples.shape[0]!,
     features: async (model, data, { untrained, target = false, pool, frames = false, ...options }) => {
       if (pool) throw new UsageError(`--pool is for rows of tables, but ${model.name} is a model of something else; leave it out`);
-      if (frames) throw new UsageError(`--frames is for sounds, but ${model.name} is a model of something else; leave it out`);
+      if (frames) throw new UsageError(`--frames is for sounds, but ${model.name} is an encoder of images or plain numbers; leave it out`);
       const { examples } = exampleSetOf(data.artifact, data.name);
       const encoder = encoderOf(model.artifact, model.name);
       const weights = untrained !== undefined

@@ -31,7 +31,7 @@ export interface InferredTable {
   readonly warnings: readonly string[];
 }
 
-/** As many different whole numbers make classes of a target, more make a number to predict. */
+/** As many different whole numbers, each in two rows on average, make classes of a target; others make a number to predict. */
 const MOST_CLASSES = 20;
 
 /**
@@ -165,10 +165,11 @@ function targetOf(
   const missing = cells.indexOf(undefined);
   if (missing >= 0) throw new InputError(`${place(missing)}: the target ${name} is missing; leave the row out, or give --target none`);
   const values = present(cells);
-  const whole = values.every((cell) => isNumeric(cell) && Number.isInteger(Number(cell)));
-  const classes = described?.categories ?? distinct(cells.slice(0, testFrom));
   const numeric = values.every(isNumeric) && described?.type !== 'categorical';
-  const task = asked ?? (numeric && !(whole && classes.length <= MOST_CLASSES) ? 'regression' : 'classification');
+  const classes = described?.categories ?? distinct(cells.slice(0, testFrom));
+  const whole = values.every((cell) => Number.isInteger(Number(cell)));
+  const few = classes.length <= Math.min(MOST_CLASSES, values.length / 2);
+  const task = asked ?? (numeric && !(whole && few) ? 'regression' : 'classification');
   if (task === 'regression') {
     const wrong = values.findIndex((cell) => !isNumeric(cell) || !Number.isFinite(Math.fround(Number(cell))));
     if (wrong >= 0) throw new InputError(`${place(wrong)}, ${name}: '${values[wrong]}' is no finite number; --task classification takes texts`);

@@ -29,8 +29,9 @@ describe('a table from its cells', () => {
   });
 
   it.each([
-    [['1', '2', '1', '10'], 'classification', ['1', '2', '10']],
-    [['1.5', '2', '1', '10'], 'regression', undefined],
+    [['1', '2', '1', '10', '10', '2'], 'classification', ['1', '2', '10']],
+    [['1', '2', '1', '10', '10', '3'], 'regression', undefined],
+    [['1.5', '2', '1.5', '2'], 'regression', undefined],
     [Array.from({ length: 40 }, (_, i) => i % 21), 'regression', undefined],
     [Array.from({ length: 40 }, (_, i) => i % 20), 'classification', expect.arrayContaining(['19'])],
   ] as const)('finds the task of a target (%#)', (cells, task, classes) => {
