@@ -39,5 +39,5 @@ const SMALL: Partial<Options> = {
 export function smallByolA(options: Partial<Options> = {}, seed = 3, set = drawnWords()): Pretraining {
   const defaults = Object.fromEntries(Object.entries(byolA.options).map(([key, spec]) =>
     [key, 'default' in spec ? spec.default : undefined])) as unknown as Options;
-  return byolA.setup(set, { ...defaults, ...SMALL, ...options }, seed);
+  return byolA.setup({ set }, { ...defaults, ...SMALL, ...options }, seed);
 }

@@ -12,13 +12,14 @@ import { compile } from '../../core/engine/index.js';
 import { InputError, UsageError } from '../../core/errors.js';
 import { concat, input, split, type Tensor } from '../../core/graph/index.js';
 import { byolLoss, featureStd } from '../../core/losses/index.js';
-import { init, mlpHead, SOUND_ENCODERS, soundFeatures, stepProgram, type Scope, type SoundEncoderSpec } from '../../core/nn/index.js';
+import { drawInputs, init, initialState, mlpHead, SOUND_ENCODERS, soundFeatures, stepProgram, type Scope, type SoundEncoderSpec } from '../../core/nn/index.js';
 import { adam, emaUpdate, updatesOf } from '../../core/optim/index.js';
 import { stream } from '../../core/random.js';
 import type { SoundEncoder } from '../../core/train/index.js';
 import { networks } from '../training.js';
 import type { PretrainMethod, Pretraining } from './method.js';
-import { soundReader } from './sound-data.js';
+import { soundReader, type SoundData } from './sound-data.js';
+import { voiceAugmentation, voiceOptions } from './voice-options.js';
 
 const options = {
   preset: choice({ choices: ['auto', 'v1', 'v2', 'tiny'], default: 'auto', help: 'v2 (auto): Niizumi et al. 2023; v1: Niizumi et al. 2021; tiny: for two cores' }),
@@ -46,6 +47,9 @@ const options = {
   fader: flag({ default: true, help: 'no random linear fader' }),
   faderGain: number({ default: 1, min: 0, help: 'how much the fader raises or lowers the ends, in deviations: 0 (v1), 1 (v2)' }),
   postnorm: flag({ default: true, help: 'do not normalise each batch of both views' }),
+  augment: choice({ choices: ['plain', 'voice'], default: 'plain', help: 'voice: what Klapsas et al. 2022 add for speakers: other pitch, tempo and background, '
+    + 'drawn for each view, and normal noise' }),
+  ...voiceOptions,
   projHidden: integer({ default: 4096, min: 1, help: 'hidden units of the projector' }),
   projOut: integer({ default: 256, min: 1, help: 'outputs of projector and predictor' }),
   predHidden: integer({ default: 4096, min: 1, help: 'hidden units of the predictor' }),
@@ -57,7 +61,8 @@ const options = {
 } as const;
 type Options = Values<typeof options>;
 
-function setup(set: SoundSet, o: Options, seed: number): Pretraining {
+function setup(data: SoundData, o: Options, seed: number): Pretraining {
+  const { set } = data;
   const spec = logMelSpec(set, o);
   const unit = Math.round(o.seconds * set.rate);
   const segments = new Segments(set, spec, unit, o.pad);
@@ -70,27 +75,33 @@ function setup(set: SoundSet, o: Options, seed: number): Pretraining {
   const batches = new Batches(clipCount(set), o.batch, seed);
   const dims = { batch: o.batch, mels: o.mels, frames: segments.frames };
   const shape = [o.batch, 1, o.mels, segments.frames];
-  const memory = view.mixup && new InputMemory(view.mixup.memory, o.batch, 1);
+  const voice = o.augment === 'voice' ? voiceAugmentation(data, o) : undefined;
+  // With waveforms that differ from view to view each of them has a spectrogram of its own.
+  const inputs = voice ? VIEWS : (['sounds'] as const);
+  const memory = view.mixup && new InputMemory(view.mixup.memory, o.batch, inputs.length as 1 | 2);
   const steps = o.steps ?? Math.max(1, Math.round(o.epochs * batches.stepsPerEpoch));
 
   /** Both views, from one segment of each sound: normalised, mixed with earlier ones, cropped, faded, normalised together. */
   const viewsOf = (root: Scope): [Tensor, Tensor] => {
-    const x = input('sounds', shape).sub(mean).mul(1 / std);
+    const xs = inputs.map((name) => input(name, shape).sub(mean).mul(1 / std));
     let pool: Tensor | undefined;
     if (memory) {
       const kept = root.at('memory');
-      const { pool: all, next } = remember(kept.buffer('inputs', [memory.rows, ...shape.slice(1)], init.zeros), [x]);
+      const { pool: all, next } = remember(kept.buffer('inputs', [memory.rows, ...shape.slice(1)], init.zeros), xs);
       kept.assign('inputs', next);
       pool = all;
     }
-    const views = VIEWS.map((name) => soundView(x, declareSoundPlan(name, view, dims), view, { ...(pool && { pool }) }));
+    const views = VIEWS.map((name, v) => soundView(xs[v] ?? xs[0]!, declareSoundPlan(name, view, dims), view, {
+      ...(pool && { pool }), ...(view.noise && { noise: root.draw(`${name} noise`, shape, 'normal') }),
+    }));
     const both = concat(views, 0);
     return split(o.postnorm ? normalizeTogether(both) : both, 2) as [Tensor, Tensor];
   };
 
   const program = stepProgram('byol-a', (root) => byolAStep(root, viewsOf(root), model.encoder, o));
   const feeds = (step: number, clips: ArrayLike<number>): Record<string, NdArray> => ({
-    sounds: segments.batch(clips, stream(seed, 'segment', step)),
+    ...(voice ? segments.voices(clips, VIEWS, voice, (name) => stream(seed, name, step))
+      : { sounds: segments.batch(clips, stream(seed, 'segment', step)) }),
     ...Object.assign({}, ...VIEWS.map((name, v) => {
       const random = stream(seed, `augment ${name}`, step);
       const plan = planSoundView(view, dims, random, (row) => memory?.draw(step, row, v as 0 | 1, random));
@@ -110,8 +121,8 @@ function setup(set: SoundSet, o: Options, seed: number): Pretraining {
       });
       const executable = compile(shown, compute);
       try {
-        executable.setState(new Map([...shown.variables].map(([name, { tensor }]) => [name, float32(tensor.shape)])));
-        const { first, second } = await executable.run(feeds(0, batches.indices(0)));
+        executable.setState(initialState(shown, seed));
+        const { first, second } = await executable.run({ ...feeds(0, batches.indices(0)), ...drawInputs(shown, seed, 0) });
         return [first!, second!].map(asImages);
       } finally {
         executable.dispose();
@@ -155,6 +166,7 @@ function viewOf(o: Options): SoundView {
     ...(o.rrc && {
       crop: { mels: pair('rrc-freq', o.rrcFreq, 0.01), frames: pair('rrc-time', o.rrcTime, 0.01), canvas: pair('canvas', o.canvas, 1) },
     }),
+    ...(o.augment === 'voice' && o.gauss > 0 && { noise: { alpha: o.mixupAlpha, std: o.gauss } }),
     ...(o.fader && o.faderGain > 0 && { fader: o.faderGain }),
   };
 }
@@ -182,7 +194,7 @@ function asImages({ shape, data }: NdArray): NdArray<Uint8Array> {
   return ndarray('uint8', shape, pixels);
 }
 
-export const byolA: PretrainMethod<typeof options, SoundSet> = {
+export const byolA: PretrainMethod<typeof options, SoundData> = {
   name: 'byol-a',
   summary: 'learn an encoder of sounds without labels, by predicting a slow copy of itself (BYOL-A)',
   description: 'Two views of one segment of a sound, as log-mel spectrograms, differ in their background (mixed with an earlier sound), in '
@@ -195,6 +207,7 @@ export const byolA: PretrainMethod<typeof options, SoundSet> = {
     ['byo pretrain byol-a sounds.st --preset v1 --dim 512 -o encoder.st', 'the first version, with features of 512 dimensions'],
     ['byo pretrain byol-a words.st --preset tiny -o encoder.st', 'a small one, in minutes on two cores'],
     ['byo embed --model encoder.st words.st | byo probe linear --labels speaker', 'what it knows of speakers'],
+    ['byo pretrain byol-a speech.st --preset v1 --augment voice --noise-set background.st -o voices.st', 'for speakers: voices that do not depend on pitch, pace and noise'],
     ['byo pretrain byol-a words.st --preset tiny --no-mixup -o encoder.st', 'an ablation: without mixing'],
   ],
   options,

@@ -117,6 +117,34 @@ describe('byol-a', () => {
   });
 });
 
+describe('--augment voice', () => {
+  const VOICE = { augment: 'voice', tempo: [0.8, 1.25], mixupAlpha: 0.3 } as const;
+
+  test('both views have spectrograms and noise of their own; both are remembered', async () => {
+    const { job, feeds, states } = await run({ ...VOICE, memory: 20 }, 3);
+    const of = (name: string, k = 2) => numbersOf(feeds[k]![name]!);
+    expect(of('view1')).not.toEqual(of('view2'));
+    expect(job.program.draws.map(({ name }) => name)).toEqual(expect.arrayContaining(['view1 noise', 'view2 noise']));
+    const { mean, std } = job.model(states[2]!).meta.input as { mean: number; std: number };
+    const remembered = [1, 2].flatMap((k) => [...of('view1', k), ...of('view2', k)]).map((value) => (value - mean) / std);
+    expect(relativeError(numbersOf(states[2]!.get('memory.inputs')!), remembered)).toBeLessThan(1e-5);
+  });
+
+  test('changes nothing with a probability of 0, and views are the same segment then', async () => {
+    const [never, plain] = [smallByolA({ ...VOICE, augP: 0 }), smallByolA()];
+    const [a, b] = [await never.feeds(1), await plain.feeds(1)];
+    expect(a!.view1).toEqual(a!.view2);
+    expect(a!.view1).toEqual(b!.sounds);
+    const { program } = smallByolA({ ...VOICE, gauss: 0 });
+    expect(program.draws.some(({ name }) => name.endsWith('noise'))).toBe(false);
+  });
+
+  test.each([[{ pitch: [3, -3] }, '--pitch takes two numbers'], [{ tempo: [0, 1] }, '--tempo takes two numbers, the smaller one first and above 0'],
+    [{ snr: [5] }, '--snr takes two numbers']])('%j is refused', (options, message) => {
+    expect(() => smallByolA({ ...VOICE, ...options })).toThrow(message);
+  });
+});
+
 describe('byo pretrain byol-a', () => {
   const { folder, at, run: runs } = workplace();
   const SMALL = ['--preset', 'tiny', '--channels', '2', '--dim', '8', '--mels', '16', '--proj-hidden', '8', '--pred-hidden', '8',
@@ -169,8 +197,19 @@ describe('byo pretrain byol-a', () => {
     expect(data.subarray(0, 16 * 16 * 48)).not.toEqual(data.subarray(16 * 16 * 48));
   });
 
-  test('mistakes', async () => {
+  test('--noise-set is an input of the recipe; backgrounds of another rate are refused', async () => {
+    await runs('synth', 'sounds', '--kind', 'events', '--count', '10', '--rate', '8000', '-o', 'events.st');
+    await runs('pretrain', 'byol-a', 'words.st', ...SMALL, '--augment', 'voice', '--noise-set', 'events.st', '-o', 'voice.st');
+    const { recipe } = await readArtifact(at('voice.st'));
+    expect(recipe!.inputs.map(({ role, name }) => [role, name])).toEqual([['data', 'words.st'], ['noiseSet', 'events.st']]);
+    await runs('replay', 'voice.st', '--check', '--threads', '1');
     await runs('synth', 'sounds', '--count', '20', '--rate', '16000', '-o', 'other.st');
+    await fails(3, 'other.st has sounds of 16000 Hz, but those to learn from have 8000', 'pretrain', 'byol-a', 'words.st', '--augment', 'voice',
+      '--noise-set', 'other.st', '-o', 'x.st');
+    await fails(2, '--snr is for --augment voice; give that with it', 'pretrain', 'byol-a', 'words.st', '--snr', '5,10', '-o', 'x.st');
+  });
+
+  test('mistakes', async () => {
     await runs('synth', 'images', '--count', '20', '--size', '16', '-o', 'images.st');
     await runs('pretrain', 'byol', 'images.st', '--preset', 'tiny', '--width', '4', '--batch', '8', '--steps', '1', '-q', '-o', 'image-model.st');
     await fails(3, 'trained on sounds of 8000 Hz, but these have 16000; byo convert --rate 8000 makes them fit', 'embed', '--model', 'whole.st', 'other.st', '-o', 'x.st');

@@ -4,6 +4,7 @@ import { stream, type Stream } from '../../random.js';
 import { EPSILON, framesOf, logMel, type LogMelSpec } from './log-mel.js';
 import { clipCount, clipLength, clipOf, type SoundSet } from './set.js';
 import { momentsOf, padded } from './statistics.js';
+import { voiceSegment, type VoiceAugmentation } from './voice.js';
 
 /** Where silence goes that fills up a sound: half of it before the sound (BYOL-A's first version), or all behind it. */
 export const PADS = ['both', 'end'] as const;
@@ -44,9 +45,23 @@ export class Segments {
     return this.gathered(clips, (i) => this.drawn(i, random));
   }
 
-  /** The same of waveforms that `waveform` gives, filled up with silence, cut to a segment's length. */
-  batchOf(clips: ArrayLike<number>, waveform: (clip: number) => Float32Array): NdArray<Float32Array> {
-    return this.gathered(clips, (i) => this.extract(filledUp(waveform(i), this.length, this.pad).subarray(0, this.length)));
+  /**
+   * The same for each of several views, whose waveforms begin at one random place of each clip and are changed by themselves.
+   * Draws come from the streams named `segment` and `voice VIEW`.
+   */
+  voices<V extends string>(
+    clips: ArrayLike<number>, views: readonly V[], voice: VoiceAugmentation, random: (name: string) => Stream,
+  ): Record<V, NdArray<Float32Array>> {
+    const place = random('segment');
+    const starts = Array.from(clips, (i) => drawStart(this.set, i, this.length, place));
+    return Object.fromEntries(views.map((view) => {
+      const own = random(`voice ${view}`);
+      let row = 0;
+      return [view, this.gathered(clips, (i) => {
+        const changed = voiceSegment(this.set, i, starts[row++]!, this.length, voice, own);
+        return this.extract(filledUp(changed, this.length, this.pad));
+      })];
+    })) as Record<V, NdArray<Float32Array>>;
   }
 
   /**
