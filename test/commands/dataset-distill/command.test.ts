@@ -176,8 +176,8 @@ describe('rows and real-valued maps', () => {
     await failed(2, '--grid shows images, but the data are real numbers', ...distil, '--grid', 'x.png');
     await failed(3, 'target.st takes images of 3 channels, but rows.st has real-valued examples [6]', 'dataset-distill', 'rows.st', '--target', 'target.st');
     await failed(3, 'the model takes examples of [6], but these are [3,16,16]', 'embed', '--model', 'rows-encoder.st', 'set.st');
-    await write('holes.st', { features: float32([2, 2], [1, 2, NaN, 3]) });
-    await failed(3, 'holes.st: features has NaN in row 1; values have to be finite', 'dataset-distill', 'holes.st', '--targets', 'wanted.st');
+    await write('gaps.st', { features: float32([2, 2], [1, 2, NaN, 3]) });
+    await failed(3, 'gaps.st: features has NaN in row 1; values have to be finite', 'dataset-distill', 'gaps.st', '--targets', 'wanted.st');
   });
 });
 
