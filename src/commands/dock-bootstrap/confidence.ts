@@ -185,7 +185,12 @@ function setUp({ opened, complexes, drawn, judged, model, terminal }: Task, o: O
       const items = examples.map((example) => labelledLigand(complexes[example], pools[example], noise, o.poses, o, random));
       return { ...confidenceLossFeeds(network, shape(bucket), items), ...learnFeeds(step, learning) };
     },
-    ...(judged.held && { monitor: async (state) => defined(await report(state)) }),
+    ...(judged.held && {
+      monitor: async (state) => {
+        const { near, top1, auroc, ece } = await report(state);
+        return defined({ near, top1, auroc, ece });
+      },
+    }),
     model: async (state) => {
       const judging = await report(state);
       judge?.dispose();
@@ -199,7 +204,7 @@ function setUp({ opened, complexes, drawn, judged, model, terminal }: Task, o: O
 }
 
 /** The numbers of a report that are defined: an area needs poses of both kinds. */
-const defined = (report: JudgingReport): Record<string, number> =>
+const defined = (report: Partial<JudgingReport>): Record<string, number> =>
   Object.fromEntries(Object.entries(report).filter(([, value]) => !Number.isNaN(value)));
 
 function described({ complexes, poses, near, top1, best, auroc, ece }: JudgingReport, held: boolean): string {
