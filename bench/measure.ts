@@ -20,6 +20,8 @@ interface Steps {
   readonly steps: number;
   readonly warmup: number;
   readonly step?: Step;
+  /** The state is constant. */
+  readonly evaluated?: boolean;
 }
 
 const oneRun: Step = async (executable, inputs) => {
@@ -30,11 +32,11 @@ const oneRun: Step = async (executable, inputs) => {
 /** Runs `warmup` and then `steps` steps on the same inputs; a step is one run of the program where nothing else is said. */
 export async function measure(
   program: StepProgram, state: ReadonlyMap<string, NdArray>, inputs: Readonly<Record<string, NdArray>>,
-  { steps, warmup, step = oneRun, ...options }: CompileOptions & Steps,
+  { steps, warmup, step = oneRun, evaluated, ...options }: CompileOptions & Steps,
 ): Promise<Measurement> {
-  const [executable, compileMs] = timed(() => compile(program, options));
+  const [executable, compileMs] = timed(() => compile(program, evaluated ? { ...options, constants: state } : options));
   try {
-    executable.setState(state);
+    if (!evaluated) executable.setState(state);
     const losses: number[] = [];
     const milliseconds: number[] = [];
     for (let done = 0; done < warmup + steps; done++) {

@@ -27,12 +27,13 @@ async function main([name, ...args]: readonly string[]): Promise<void> {
   const importedMb = peakRssMb();
   const [program, traceMs] = timed(() => workload.program(sizes));
   const state = files.state ? await loadState(program, files.state, seed) : initialState(program, seed);
-  const own = workload.inputs(sizes, (input) => stream(seed, `input ${input}`));
-  const inputs = files.inputs ? await loadInputs(name!, Object.keys(own), files.inputs) : own;
+  const drawn = workload.inputs(sizes, (input) => stream(seed, `input ${input}`));
+  const inputs = files.inputs ? await loadInputs(name!, Object.keys(drawn), files.inputs) : drawn;
   if (files.dump) await dump(files.dump, state, inputs);
 
-  const { step } = workload;
-  const how = { ...run, ...(step && { step: (executable: Executable, fed: typeof inputs) => step(executable, fed, sizes) }) };
+  const { step, evaluated } = workload;
+  const own = step && ((executable: Executable, fed: typeof inputs) => step(executable, fed, sizes));
+  const how = { ...run, evaluated, ...(own && { step: own }) };
   let measurement: Measurement;
   if (profile) {
     const { result, rows } = await profiled(run.warmup, (prefix) => measure(program, state, inputs, { ...how, profile: prefix }));

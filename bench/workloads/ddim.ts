@@ -31,6 +31,7 @@ export const ddim = workload({
   title: 'DDIM, 25 steps of the U-Net of W4 on 32 x 3x32x32',
   peer: 'ddim_sampling.py',
   defaults: { batch: 32, width: 64, size: 32, evaluations: 25 },
+  evaluated: true,
   tiny: { batch: 4, width: 8, size: 8, evaluations: 5 },
 
   program: ({ batch, width, size }) => stepProgram('ddim', (root) =>

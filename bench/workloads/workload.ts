@@ -25,6 +25,8 @@ export interface Workload<K extends string = string> {
   /** Timed steps and those before them; 10 and 2 where left out. */
   readonly steps?: number;
   readonly warmup?: number;
+  /** The network is only evaluated: its state is constant. */
+  readonly evaluated?: true;
   program(sizes: Sizes<K>): StepProgram;
   /** Inputs as the peer draws them, each from the stream of its name. */
   inputs(sizes: Sizes<K>, random: (name: string) => Stream): Record<string, NdArray>;

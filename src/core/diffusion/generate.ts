@@ -120,9 +120,8 @@ async function inBatches({ denoiser, weights }: DiffusionModel, o: GenerateOptio
     return { examples: drawing.describe(root.at('denoiser'), x, timesInputs('x', batch), condition, batch) };
   }, { training: false });
   requireWeights(program, weights, 'denoiser');
-  const executable = compile(program, o);
+  const executable = compile(program, { ...o, constants: weights });
   try {
-    executable.setState(weights);
     const out = float32([o.count, ...shape]);
     const frames = new Map(drawing.kept.map((t) => [t, float32(out.shape)]));
     let milliseconds = 0;

@@ -65,9 +65,8 @@ export async function embedSounds(
     const batch = Math.max(1, Math.min(options.batch ?? 64, clips.length, Math.floor(MAX_FRAMES / time)));
     const program = soundProgram(model, [batch, 1, mels, time], { frames, training: false });
     requireWeights(program, weights, model.encoder.name);
-    const executable = compile(program, options);
+    const executable = compile(program, { ...options, constants: weights });
     try {
-      executable.setState(weights);
       for (let start = 0; start < clips.length; start += batch) {
         const chosen = clips.slice(start, start + batch);
         // The last batch is filled up with zeros; those rows are not read.

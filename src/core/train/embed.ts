@@ -42,9 +42,8 @@ export async function embedImages(
   const batch = Math.min(options.batch ?? 64, count);
   const program = encoderProgram(model, [batch, ...images.shape.slice(1)], false);
   requireWeights(program, weights, model.encoder.name);
-  const executable = compile(program, options);
+  const executable = compile(program, { ...options, constants: weights });
   try {
-    executable.setState(weights);
     let features: Float32Array | undefined;
     let width = 0;
     for (let start = 0; start < count; start += batch) {

@@ -4,7 +4,7 @@ import { bytesOf, float32, int32, ndarray, type NdArray } from '../../../src/cor
 import { compile, runtime, type CompileOptions } from '../../../src/core/engine/index.js';
 import * as g from '../../../src/core/graph/index.js';
 import type { Tensor } from '../../../src/core/graph/index.js';
-import { initialState } from '../../../src/core/nn/index.js';
+import { batchNorm, conv2d, groupNorm, initialState, linear, stepProgram } from '../../../src/core/nn/index.js';
 import { feedsOf, smallByol } from '../../support/byol.js';
 import { gaussian, relativeError } from '../../support/run.js';
 import { numbersOf, scalar } from '../../support/steps.js';
@@ -107,6 +107,52 @@ describe('state from step to step', () => {
     expect(numbersOf((await executable.run({ x: vector(5) })).n!)).toEqual([2]);
     expect(numbersOf(executable.getState().get('n')!)).toEqual([7]);
     executable.dispose();
+  });
+});
+
+describe('constants', () => {
+  /** A network with every kind of convolution that has a lowering of its own, batch norm and group norm. */
+  const network = stepProgram('network', (root) => {
+    const block = (name: string, x: Tensor, channels: number, options: object) =>
+      g.relu(batchNorm(root.at(`${name}.bn`), conv2d(root.at(name), x, channels, 3, { padding: 1, ...options })));
+    let x = block('stem', g.input('x', [3, 3, 12, 8]), 64, {});
+    x = block('winograd', x, 64, {});
+    x = block('depthwise', x, 64, { groups: 64, stride: 2 });
+    x = block('grouped', x, 32, { groups: 4, bias: true });
+    x = groupNorm(root.at('gn'), block('dilated', x, 24, { dilation: 2, padding: 2 }).mul(0.5), 4);
+    return { y: linear(root.at('head'), g.mean(x, [2, 3]), 5) };
+  }, { training: false });
+  const state = new Map([...initialState(network, 0)].map(([name, value]) => [
+    name, name.endsWith('running_var') ? vector(...gaussian(name, value.shape).data.map((v) => v * v + 0.1)) : gaussian(name, value.shape),
+  ]));
+  const x = gaussian('x', [3, 3, 12, 8]);
+
+  test('a network with constant weights computes what it computes with the same state, for any threads', async () => {
+    const outputs = [];
+    for (const options of [{ threads: 1 }, { threads: 1, constants: state }, { threads: 2, constants: state }]) {
+      const executable = compile(network, options);
+      if (!('constants' in options)) executable.setState(state);
+      outputs.push(numbersOf((await executable.run({ x })).y!));
+      executable.dispose();
+    }
+    const [expected, ...found] = outputs;
+    for (const y of found) expect(relativeError(y, expected!)).toBeLessThan(3e-6);
+  });
+
+  test('state that a run changes stays state', async () => {
+    const constants = stateOf({ n: vector(1), a: vector(5) });
+    const executable = compiled({ state: { n: [1], a: [1] } }, ({ n, a }) =>
+      ({ outputs: { sum: n!.add(a!) }, next: { n: n!.add(a!) } }), { constants });
+    const sums = [numbersOf((await executable.run({})).sum!), numbersOf((await executable.run({})).sum!)];
+    expect(sums).toEqual([[6], [11]]);
+    executable.dispose();
+  });
+
+  test('a constant of another shape is refused', () => {
+    const constants = stateOf({ a: vector(1) });
+    expect(() => compiled({ state: { a: [2] } }, ({ a }) => ({ outputs: { a: a!.mul(2) } }), { constants })).toThrow(
+      'a has shape [1], but [2] is expected',
+    );
   });
 });
 

@@ -4,7 +4,6 @@ import type { OnnxAttribute, OnnxNode } from './proto.js';
 /** Where an ONNX graph will run: what is fast, or exists at all, differs. */
 export type Provider = 'cpu' | 'webgpu' | 'cuda';
 
-
 /** Collects the nodes and initializers of an ONNX graph. Values are their names. */
 export class OnnxBuilder {
   readonly nodes: OnnxNode[] = [];
@@ -13,7 +12,8 @@ export class OnnxBuilder {
   private label = '';
   private count = 0;
 
-  constructor(readonly provider: Provider) {}
+  /** `optimized`: the runtime optimises the graph once more, which it does where its weights are constants. */
+  constructor(readonly provider: Provider, readonly optimized = false) {}
 
   /** Nodes that follow are named after `label` (the primitive and the method's line). */
   for(label: string): this {

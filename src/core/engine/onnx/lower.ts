@@ -1,3 +1,4 @@
+import type { NdArray } from '../../array.js';
 import { describeSite, inputName, liveNodes, valueInputs, type Program, type Tensor } from '../../graph/index.js';
 import { OnnxBuilder, type Provider } from './builder.js';
 import { emitters } from './emit.js';
@@ -17,12 +18,15 @@ export const valueName = {
   output: (name: string): string => `out/${name}`,
 };
 
-/** A program as one ONNX graph for a provider. */
-export function lower(program: Program, provider: Provider): Lowered {
-  const b = new OnnxBuilder(provider);
+/** A program as one ONNX graph for a provider; state with a value in `constants` becomes a part of the graph. */
+export function lower(program: Program, provider: Provider, constants?: ReadonlyMap<string, NdArray>): Lowered {
+  const b = new OnnxBuilder(provider, constants !== undefined);
   const values = new Map<Tensor, string>();
   for (const tensor of program.inputs) values.set(tensor, valueName.input(inputName(tensor)));
-  for (const { name, tensor } of program.state) values.set(tensor, valueName.state(name));
+  for (const { name, tensor } of program.state) {
+    const constant = constants?.get(name);
+    values.set(tensor, constant ? b.array(constant) : valueName.state(name));
+  }
 
   for (const tensor of liveNodes(program)) {
     if (values.has(tensor)) continue;
@@ -40,7 +44,7 @@ export function lower(program: Program, provider: Provider): Lowered {
   for (const [name, tensor] of program.outputs) publish(valueName.output(name), tensor);
   for (const { name, next } of program.state) if (next) publish(valueName.next(name), next);
 
-  const reads = new Set(b.nodes.flatMap((node) => node.inputs));
+  const reads = new Set(b.nodes.flatMap((node) => node.inputs).filter((name) => !b.initializers.has(name)));
   const inputs = [...values]
     .filter(([tensor, name]) => tensor.op === 'input' && reads.has(name))
     .map(([{ dtype, shape }, name]) => ({ name, dtype, shape }));

@@ -56,13 +56,16 @@ export const MIN_CHANNEL_PRODUCT = { map: 64 * 64, filterGrad: 32 * 64 } as cons
 /** Pixels of the largest map whose patches are kept for the backward pass. */
 const KEPT_MAP = 8 * 8;
 
-/** Whether a convolution is of the kind that Winograd's algorithm computes, on maps that tiles cover evenly. */
+/**
+ * Whether a convolution is of the kind that Winograd's algorithm computes, on maps that tiles cover evenly. Convolutions by
+ * constants are left to the runtime, whose layout in blocks of channels is faster still.
+ */
 export function applies(
   b: OnnxBuilder, { stride, padding, dilation, groups }: ConvAttrs, image: Shape, filter: Shape, minChannelProduct: number,
 ): boolean {
   const [, c, h, w] = image as Extents;
   const [k, , kh, kw] = filter as Extents;
-  return b.provider === 'cpu' && kh === 3 && kw === 3 && stride === 1 && padding === 1 && dilation === 1 && groups === 1
+  return b.provider === 'cpu' && !b.optimized && kh === 3 && kw === 3 && stride === 1 && padding === 1 && dilation === 1 && groups === 1
     && h % 2 === 0 && w % 2 === 0 && c * k >= minChannelProduct;
 }
 
