@@ -10,7 +10,7 @@ import {
 } from '../../core/data/sound/views.js';
 import { compile } from '../../core/engine/index.js';
 import { InputError, UsageError } from '../../core/errors.js';
-import { concat, input, split, type Tensor } from '../../core/graph/index.js';
+import { concat, input, type Operand, split, type Tensor } from '../../core/graph/index.js';
 import { byolLoss, featureStd } from '../../core/losses/index.js';
 import { drawInputs, init, initialState, mlpHead, SOUND_ENCODERS, soundFeatures, stepProgram, type Scope, type SoundEncoderSpec } from '../../core/nn/index.js';
 import { adam, emaUpdate, updatesOf } from '../../core/optim/index.js';
@@ -98,7 +98,7 @@ function setup(data: SoundData, o: Options, seed: number): Pretraining {
     return split(o.postnorm ? normalizeTogether(both) : both, 2) as [Tensor, Tensor];
   };
 
-  const program = stepProgram('byol-a', (root) => byolAStep(root, viewsOf(root), model.encoder, o));
+  const program = stepProgram('byol-a', (root) => byolAStep(root, viewsOf(root), model.encoder, { ...o, lr: input('lr', []) }));
   const feeds = (step: number, clips: ArrayLike<number>): Record<string, NdArray> => ({
     ...(voice ? segments.voices(clips, VIEWS, voice, (name) => stream(seed, name, step))
       : { sounds: segments.batch(clips, stream(seed, 'segment', step)) }),
@@ -139,7 +139,7 @@ const VIEWS = ['view1', 'view2'] as const;
  */
 export function byolAStep(
   root: Scope, views: readonly [Tensor, Tensor], encoder: SoundEncoderSpec,
-  o: Pick<Options, 'projHidden' | 'projOut' | 'predHidden' | 'tau'>,
+  o: Pick<Options, 'projHidden' | 'projOut' | 'predHidden' | 'tau'> & { readonly lr: Operand },
 ): Record<string, Tensor> {
   const project = (s: Scope, x: Tensor) =>
     mlpHead(s.at('projector'), soundFeatures(s.at('encoder'), x, encoder), { hidden: o.projHidden, out: o.projOut, bias: true });
@@ -150,7 +150,7 @@ export function byolAStep(
   const [z1, z2] = views.map((x) => project(online, x)) as [Tensor, Tensor];
   const [t1, t2] = views.map((x) => project(target, x)) as [Tensor, Tensor];
   const loss = byolLoss(predict(online, z1), t2).add(byolLoss(predict(online, z2), t1));
-  adam(root.at('optimizer'), updatesOf(loss, online.parameters), { lr: input('lr', []) });
+  adam(root.at('optimizer'), updatesOf(loss, online.parameters), { lr: o.lr });
   emaUpdate(target, online, o.tau);
   return { loss, featureStd: featureStd(z1) };
 }

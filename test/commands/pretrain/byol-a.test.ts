@@ -18,7 +18,7 @@ describe('byolAStep', () => {
       const shape = views[0]!.shape;
       const program = stepProgram('test', (root) => byolAStep(
         root, [input('view1', shape), input('view2', shape)], { name: encoder, channels, dim, dropout: 0 },
-        { projHidden: hidden, predHidden: hidden, projOut: out, tau: 0.9 }));
+        { projHidden: hidden, predHidden: hidden, projOut: out, tau: 0.9, lr: input('lr', []) }));
       const feed = { view1: toArray(views[0]!), view2: toArray(views[1]!), lr: scalar(lr) };
       const given = Object.fromEntries(Object.entries(state).map(([name, value]) => [name, toArray(value)]));
       const { outputs, states } = await runSteps(program, [feed], { state: given });

@@ -43,13 +43,18 @@ export function logMel(spec: LogMelSpec): LogMel {
   const window = Float64Array.from({ length: nFft }, (_, i) => 0.5 - 0.5 * Math.cos((2 * Math.PI * i) / nFft));
   const lowest = Math.min(...bands.map(({ first }) => first));
   const highest = Math.max(...bands.map(({ first, weights }) => first + weights.length - 1));
-  const [real, imaginary] = [new Float64Array(nFft), new Float64Array(nFft)];
+  const values = new Float64Array(2 * nFft);
   const power = [new Float64Array(half + 1), new Float64Array(half + 1)] as const;
 
-  const load = (target: Float64Array, samples: Float32Array, start: number): void => {
+  /** The windowed samples around a frame as the real (part 0) or imaginary parts (1) of what is transformed. */
+  const load = (part: number, samples: Float32Array, start: number): void => {
     const last = samples.length - 1;
+    if (start >= 0 && start + nFft <= samples.length) {
+      for (let i = 0; i < nFft; i++) values[2 * i + part] = window[i]! * samples[start + i]!;
+      return;
+    }
     for (let i = 0, at = start; i < nFft; i++, at++) {
-      target[i] = window[i]! * samples[at < 0 ? -at : at > last ? 2 * last - at : at]!;
+      values[2 * i + part] = window[i]! * samples[at < 0 ? -at : at > last ? 2 * last - at : at]!;
     }
   };
 
@@ -61,22 +66,23 @@ export function logMel(spec: LogMelSpec): LogMel {
     const out = new Float32Array(mels * frames);
     // One complex transform does two frames: the spectrum of a real one is symmetric.
     for (let frame = 0; frame < frames; frame += 2) {
-      load(real, samples, frame * hop - half);
-      if (frame + 1 < frames) load(imaginary, samples, (frame + 1) * hop - half);
-      else imaginary.fill(0);
-      transform.transform(real, imaginary);
+      load(0, samples, frame * hop - half);
+      // Behind the last frame comes itself once more.
+      load(1, samples, Math.min(frame + 1, frames - 1) * hop - half);
+      const spectrum = transform(values);
       for (let k = lowest; k <= highest; k++) {
         const mirrored = (nFft - k) % nFft;
-        const [a, b, c, d] = [real[k]!, imaginary[k]!, real[mirrored]!, imaginary[mirrored]!];
-        power[0][k] = ((a + c) ** 2 + (b - d) ** 2) / 4;
-        power[1][k] = ((b + d) ** 2 + (c - a) ** 2) / 4;
+        const [a, b] = [spectrum[2 * k]!, spectrum[2 * k + 1]!];
+        const [c, d] = [spectrum[2 * mirrored]!, spectrum[2 * mirrored + 1]!];
+        power[0][k] = ((a + c) * (a + c) + (b - d) * (b - d)) / 4;
+        power[1][k] = ((b + d) * (b + d) + (c - a) * (c - a)) / 4;
       }
       for (let one = 0; one < 2 && frame + one < frames; one++) {
-        const spectrum = power[one as 0 | 1];
+        const powers = power[one as 0 | 1];
         for (let m = 0; m < mels; m++) {
           const { first, weights } = bands[m]!;
           let sum = 0;
-          for (let k = 0; k < weights.length; k++) sum += weights[k]! * spectrum[first + k]!;
+          for (let k = 0; k < weights.length; k++) sum += weights[k]! * powers[first + k]!;
           out[m * frames + frame + one] = Math.log(sum + EPSILON);
         }
       }

@@ -29,13 +29,15 @@ export function pitchTrack(samples: Float32Array, rate: number, { lowest = 75, h
   const transform = fft(2 ** Math.ceil(Math.log2(width + longest)));
   const hann = Float64Array.from({ length: width }, (_, i) => 0.5 - 0.5 * Math.cos((2 * Math.PI * (i + 0.5)) / width));
   const autocorrelation = (values: Float64Array): Float64Array => {
-    const [real, imaginary] = [new Float64Array(transform.size), new Float64Array(transform.size)];
-    real.set(values);
-    transform.transform(real, imaginary);
-    for (let k = 0; k < real.length; k++) [real[k], imaginary[k]] = [real[k]! ** 2 + imaginary[k]! ** 2, 0];
+    const complex = new Float64Array(2 * transform.size);
+    values.forEach((value, i) => { complex[2 * i] = value; });
+    const spectrum = transform(complex);
+    for (let k = 0; k < transform.size; k++) {
+      [complex[2 * k], complex[2 * k + 1]] = [spectrum[2 * k]! ** 2 + spectrum[2 * k + 1]! ** 2, 0];
+    }
     // A power spectrum is symmetric, so the transform is its own inverse but for a factor.
-    transform.transform(real, imaginary);
-    return real;
+    const inverse = transform(complex);
+    return Float64Array.from({ length: transform.size }, (_, lag) => inverse[2 * lag]!);
   };
   const own = autocorrelation(hann);
   const loudest = samples.reduce((most, value) => Math.max(most, Math.abs(value)), 0);

@@ -30,16 +30,15 @@ export function spectrogram(samples: Float32Array, rate: number, most = Infinity
   const frames = Math.ceil(windows / group);
   const bins = size / 2 + 1;
   const power = new Float64Array(frames * bins);
-  const [real, imaginary] = [new Float64Array(size), new Float64Array(size)];
+  const values = new Float64Array(2 * size);
   for (let window = 0; window < windows; window++) {
-    real.fill(0);
-    imaginary.fill(0);
+    values.fill(0);
     const own = samples.subarray(window * hop, window * hop + width);
-    for (let i = 0; i < own.length; i++) real[i] = hann[i]! * own[i]!;
-    transform.transform(real, imaginary);
+    for (let i = 0; i < own.length; i++) values[2 * i] = hann[i]! * own[i]!;
+    const spectrum = transform(values);
     const frame = Math.floor(window / group);
     const members = Math.min(group, windows - frame * group);
-    for (let k = 0; k < bins; k++) power[frame * bins + k]! += (real[k]! ** 2 + imaginary[k]! ** 2) / members;
+    for (let k = 0; k < bins; k++) power[frame * bins + k]! += (spectrum[2 * k]! ** 2 + spectrum[2 * k + 1]! ** 2) / members;
   }
   return { power, frames, bins, hop: hop * group };
 }

@@ -14,17 +14,17 @@ const naive = (real: Float64Array, imaginary: Float64Array) => {
 };
 
 describe('fft', () => {
-  it.each([1, 2, 4, 8, 64, 256])('is the discrete Fourier transform of %i values', (size) => {
+  it.each([2, 4, 8, 64, 256])('is the discrete Fourier transform of %i values', (size) => {
     const [real, imaginary] = ['real', 'imaginary'].map((name) => Float64Array.from(stream(1, name).normal(size)));
     const [expectedReal, expectedImaginary] = naive(real!, imaginary!);
-    fft(size).transform(real!, imaginary!);
+    const spectrum = fft(size)(Float64Array.from({ length: 2 * size }, (_, i) => (i % 2 ? imaginary : real)![i >> 1]!));
     for (let k = 0; k < size; k++) {
-      expect(real![k]).toBeCloseTo(expectedReal[k]!, 11);
-      expect(imaginary![k]).toBeCloseTo(expectedImaginary[k]!, 11);
+      expect(spectrum[2 * k]).toBeCloseTo(expectedReal[k]!, 11);
+      expect(spectrum[2 * k + 1]).toBeCloseTo(expectedImaginary[k]!, 11);
     }
   });
 
-  it.each([0, 3, 12])('is refused for %i values', (size) => {
+  it.each([0, 1, 3, 12])('is refused for %i values', (size) => {
     expect(() => fft(size)).toThrow(`a Fourier transform of ${size} values was asked for; give a power of two`);
   });
 });

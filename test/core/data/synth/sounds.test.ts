@@ -11,12 +11,12 @@ const SPEAKER: Speaker = { pitch: 120, tract: 1, breath: 0, tilt: 0.85, pace: 1 
 /** Power at every multiple of rate / 4096 Hz of the samples in the middle. */
 function spectrum(samples: Float32Array): Float64Array {
   const size = 4096;
-  const [real, imaginary] = [new Float64Array(size), new Float64Array(size)];
+  const values = new Float64Array(2 * size);
   const length = Math.min(size, samples.length >> 1);
   const start = (samples.length - length) >> 1;
-  for (let i = 0; i < length; i++) real[i] = samples[start + i]! * (0.5 - 0.5 * Math.cos((2 * Math.PI * i) / length));
-  fft(size).transform(real, imaginary);
-  return Float64Array.from({ length: size / 2 }, (_, k) => real[k]! ** 2 + imaginary[k]! ** 2);
+  for (let i = 0; i < length; i++) values[2 * i] = samples[start + i]! * (0.5 - 0.5 * Math.cos((2 * Math.PI * i) / length));
+  const spectrum = fft(size)(values);
+  return Float64Array.from({ length: size / 2 }, (_, k) => spectrum[2 * k]! ** 2 + spectrum[2 * k + 1]! ** 2);
 }
 /** The strongest frequency between two, in Hz. */
 function peak(power: Float64Array, low: number, high: number): number {
