@@ -9,9 +9,9 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 OUT=${OUT:-runs/krrst}
 DATA=${DATA:-../shared/data/cifar10-12k.tar}
-SEEDS=${SEEDS:-3}
+SEEDS=${SEEDS:-5}
 SIZE=${SIZE:-16}
-COUNT=${COUNT:-60}
+COUNT=${COUNT:-20}
 STEPS=${STEPS:-1000}
 DSA_STEPS=${DSA_STEPS:-200}
 PRETRAIN=${PRETRAIN:-1000}
