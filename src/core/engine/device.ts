@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { UsageError } from '../errors.js';
 import type { Provider } from './onnx/builder.js';
 
-export const DEVICES = ['auto', 'cpu', 'webgpu', 'cuda'] as const;
+export const DEVICES = ['auto', 'cpu', 'webgpu', 'cuda', 'tensorflow'] as const;
 export type Device = (typeof DEVICES)[number];
 
 export const isDevice = (name: string): name is Device => (DEVICES as readonly string[]).includes(name);
