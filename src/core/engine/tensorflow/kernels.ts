@@ -8,7 +8,7 @@ export type Kernel = (tensor: Tensor, ins: readonly Value[], tf: TensorFlow) => 
 
 type Unary = 'neg' | 'exp' | 'log' | 'sqrt' | 'reciprocal' | 'tanh' | 'sigmoid' | 'erf' | 'sin' | 'cos' | 'abs' | 'floor' | 'relu'
   | 'softplus' | 'step' | 'sign' | 'clone';
-type Binary = 'add' | 'sub' | 'mul' | 'div' | 'maximum' | 'minimum';
+type Binary = 'add' | 'sub' | 'mul' | 'maximum' | 'minimum';
 type Comparison = 'greater' | 'greaterEqual' | 'equal';
 
 const unary = (name: Unary): Kernel => (_, [x], tf) => tf[name](x!);
@@ -55,7 +55,9 @@ export const kernels: Readonly<Record<string, Kernel>> = {
   add: binary('add'),
   sub: binary('sub'),
   mul: binary('mul'),
-  div: binary('div'),
+  // TensorFlow's own division of integers rounds down, not towards zero.
+  div: (t, [x, y], tf) =>
+    (t.dtype === 'int32' ? tf.cast(tf.div(tf.cast(x!, 'float32'), tf.cast(y!, 'float32')), 'int32') : tf.div(x!, y!)),
   maximum: binary('maximum'),
   minimum: binary('minimum'),
   gtMask: mask('greater'),
