@@ -5,7 +5,7 @@ import { inputName, type Program, type Tensor } from '../graph/index.js';
 import { encodeModel, onnxType } from './onnx/proto.js';
 import { lower, valueName } from './onnx/lower.js';
 import type { Provider } from './onnx/builder.js';
-import { hasGraphicsDriver, physicalCores, PROVIDER_NAME, type Device } from './device.js';
+import { hasGraphicsDriver, physicalCores, PROVIDER_NAME, type Device, type Processor } from './device.js';
 import { fill } from './fill.js';
 import { OrtError, runtime, type Pointer, type Runtime } from './ort.js';
 import { TensorFlowExecutable } from './tensorflow/executable.js';
@@ -22,7 +22,7 @@ export interface CompileOptions {
 
 /** A program ready to run. State stays on the device from one run to the next. */
 export interface Executable {
-  readonly device: Exclude<Device, 'auto'>;
+  readonly device: Processor;
   /** Runs once: feeds `inputs` by name, advances the state, returns the outputs (arrays reused by the next run). */
   run(inputs: Readonly<Record<string, NdArray>>): Promise<Record<string, NdArray>>;
   /** The same on the JavaScript thread, for solvers that have nothing else to do meanwhile. */
