@@ -76,8 +76,9 @@ class Draw {
 
 type Make = (d: Draw) => Sample;
 
-const unary = (build: (x: Tensor) => Tensor, values: (d: Draw, shape: Shape) => NdArray = (d, shape) => d.normal(shape, 2)): Make =>
-  (d) => ({ arrays: [values(d, d.shape())], build: (x) => build(x!) });
+const wide = (d: Draw, shape: Shape): NdArray => d.normal(shape, 2);
+const unary = (build: (x: Tensor) => Tensor, values = wide): Make => (d) =>
+  ({ arrays: [values(d, d.shape())], build: (x) => build(x!) });
 const positive = (d: Draw, shape: Shape): NdArray => d.between(shape, 0.1, 5);
 const tied = (d: Draw, shape: Shape): NdArray => d.halves(shape);
 
@@ -108,13 +109,20 @@ function convolution(d: Draw, build: (x: Tensor, w: Tensor, dy: Tensor, attrs: g
   const attrs = { stride: d.int(1, 3), padding: d.int(0, 2), dilation: d.int(1, 2), groups };
   const [kh, kw] = [d.int(1, 3), d.int(1, 3)];
   const extents = [kh, kw].map((k) => attrs.dilation * (k - 1) + 1 + d.int(0, 4)) as [number, number];
-  const [h, w] = extents.map((n, i) => Math.floor((n + 2 * attrs.padding - attrs.dilation * ([kh, kw][i]! - 1) - 1) / attrs.stride) + 1);
+  const [h, w] = [kh, kw].map((k, i) =>
+    Math.floor((extents[i]! + 2 * attrs.padding - attrs.dilation * (k - 1) - 1) / attrs.stride) + 1);
   const n = d.int(1, 2);
   const arrays = [d.normal([n, groups * perGroup, ...extents]), d.normal([out, perGroup, kh, kw]), d.normal([n, out, h!, w!])];
   return { arrays, build: (x, filter, dy) => build(x!, filter!, dy!, attrs) };
 }
 
-const maxPool = (build: (x: Tensor, attrs: { size: number; stride: number; padding: number }, shape: Shape) => Tensor): Make => (d) => {
+interface Windows {
+  readonly size: number;
+  readonly stride: number;
+  readonly padding: number;
+}
+
+const maxPool = (build: (x: Tensor, attrs: Windows, shape: Shape) => Tensor): Make => (d) => {
   const size = d.int(2, 3);
   const attrs = { size, stride: d.int(1, 3), padding: d.int(0, 1) };
   const shape = [d.int(1, 2), d.int(1, 3), size + d.int(0, 4), size + d.int(0, 4)];

@@ -67,7 +67,8 @@ export function computeConvInputGrad(t: Tensor, [dy, w]: readonly Value[], tf: T
   const inputShape: Extents = [padded[0], padded[1], padded[2], c / groups];
   const dx = staysApart(attrs, w!.shape)
     ? apart()
-    : byGroup(groups, [gradients, 3], [filter, 3], (part, filters) => tf.conv2dTranspose(part, filters, inputShape, stride, 'valid'), tf);
+    : byGroup(groups, [gradients, 3], [filter, 3],
+      (part, filters) => tf.conv2dTranspose(part, filters, inputShape, stride, 'valid'), tf);
   const inner = padding ? tf.slice(dx, [0, padding, padding, 0], [n, height, width, c]) : dx;
   return order(inner, [0, 3, 1, 2], tf);
 }

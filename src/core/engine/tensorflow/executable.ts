@@ -109,10 +109,10 @@ export class TensorFlowExecutable implements Executable {
         }
       }
       for (const [name, tensor] of program.outputs) this.outputs.get(name)!.data.set(values.get(tensor)!.dataSync() as never);
-      const next = program.state.flatMap(({ name, next: tensor }) => (tensor ? [[name, tf.keep(tf.clone(values.get(tensor)!))] as const] : []));
-      for (const [name, value] of next) {
+      const written = program.state.flatMap(({ name, next }) => (next ? [{ name, value: tf.clone(values.get(next)!) }] : []));
+      for (const { name, value } of written) {
         this.state.get(name)!.dispose();
-        this.state.set(name, value);
+        this.state.set(name, tf.keep(value));
       }
     });
     return Object.fromEntries(this.outputs);
@@ -131,7 +131,8 @@ export class TensorFlowExecutable implements Executable {
   getState(names: readonly string[] = [...this.state.keys()]): Map<string, NdArray> {
     return new Map(names.map((name) => {
       const value = this.state.get(name)!;
-      return [name, { dtype: value.dtype as 'float32' | 'int32', shape: [...value.shape], data: value.dataSync().slice() as TypedArray }];
+      const [dtype, data] = [value.dtype as 'float32' | 'int32', value.dataSync().slice() as TypedArray];
+      return [name, { dtype, shape: [...value.shape], data }];
     }));
   }
 
