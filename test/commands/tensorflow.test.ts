@@ -31,7 +31,7 @@ test('embeddings and probes compute on it too', async () => {
   const [features, reference] = await Promise.all(['features.st', 'reference.st'].map(async (name) =>
     (await readArtifact(at(name))).tensors.get('features')!.data as Float32Array));
   expect(relativeError(features!, reference!)).toBeLessThan(1e-5);
-  await run('probe', 'knn', 'features.st', '-q', '--device', 'tensorflow');
+  await run('probe', 'knn', 'features.st', '-q', '--k', '3', '--device', 'tensorflow');
 });
 
 describe('without a package that works', () => {
