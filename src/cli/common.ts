@@ -18,7 +18,7 @@ export const outputOptions = {
 
 export const computeOptions = {
   device: choice({ choices: DEVICES, default: 'cpu', local: true, help: 'where to compute; auto takes a GPU where one is found' }),
-  threads: integer({ min: 1, local: true, help: 'threads of one operation; as many as physical cores where left out' }),
+  threads: integer({ min: 1, local: true, help: 'threads of one operation; as many as physical cores where left out (tensorflow in pure JavaScript: 1)' }),
 } as const;
 
 export const seedOption = {

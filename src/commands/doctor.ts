@@ -1,11 +1,9 @@
 import { arch, cpus, platform, release, totalmem } from 'node:os';
-import { createRequire } from 'node:module';
 import { defineCommand } from '../cli/command.js';
 import { jsonOption } from '../cli/common.js';
 import { table } from '../cli/terminal.js';
 import { float32 } from '../core/array.js';
-import { compile, physicalCores, PROVIDER_NAME, runtime } from '../core/engine/index.js';
-import type { Provider } from '../core/engine/onnx/builder.js';
+import { compile, loadTensorFlow, physicalCores, PROVIDER_NAME, runtime, type Processor } from '../core/engine/index.js';
 import { ByoError } from '../core/errors.js';
 import { grad, input, trace } from '../core/graph/index.js';
 
@@ -18,21 +16,14 @@ export const doctor = defineCommand({
   arguments: [],
   options: { ...jsonOption },
   async run(context, _, o) {
-    const require = createRequire(import.meta.url);
-    const versionOf = (name: string) => {
-      try {
-        return (require(`${name}/package.json`) as { version: string }).version;
-      } catch {
-        return 'not installed';
-      }
-    };
     const { version: ort, providers } = runtime();
-    const devices = await Promise.all((['cpu', 'webgpu', 'cuda'] as const).map(async (device) => ({
-      device, ...(providers.includes(PROVIDER_NAME[device]) ? await selfTest(device) : { works: false, note: 'not in this ONNX Runtime' }),
+    const found = (device: Processor) => device === 'tensorflow' || providers.includes(PROVIDER_NAME[device]);
+    const devices = await Promise.all((['cpu', 'webgpu', 'cuda', 'tensorflow'] as const).map(async (device) => ({
+      device, ...(found(device) ? await selfTest(device) : { works: false, note: 'not in this ONNX Runtime' }),
     })));
     const facts = {
       byo: context.version, node: process.version, onnxruntime: ort,
-      tensorflow: versionOf('@tensorflow/tfjs-node-gpu'),
+      tensorflow: tensorFlowVersion(),
       system: `${platform()} ${release()} ${arch()}`, cpu: cpus()[0]?.model ?? 'unknown',
       cores: physicalCores(), memoryGiB: Math.round(totalmem() / 2 ** 30),
     };
@@ -46,8 +37,18 @@ export const doctor = defineCommand({
   },
 });
 
+/** The package that device tensorflow computes with, and its version. */
+function tensorFlowVersion(): string {
+  try {
+    return loadTensorFlow().source;
+  } catch (error) {
+    if (error instanceof ByoError) return 'none that loads';
+    throw error;
+  }
+}
+
 /** A few training steps of a small linear model: the loss has to fall to where the closed form says. */
-async function selfTest(device: Provider): Promise<{ works: boolean; note: string }> {
+async function selfTest(device: Processor): Promise<{ works: boolean; note: string }> {
   const program = trace(() => {
     const x = input('x', [SIZE, SIZE]);
     const w = input('w', [SIZE, 1]);

@@ -54,9 +54,9 @@ describe.each(workloads.filter(({ step }) => !step).map((workload) => ({ name: w
   const expected = golden[name]!;
   const program = workload.program(expected.sizes);
 
-  test('three steps are those of the PyTorch peer', async () => {
+  test.each(['cpu', 'tensorflow'] as const)('three steps on device %s are those of the PyTorch peer', async (device) => {
     const [before, inputs] = [toArrays(expected.state), toArrays(expected.inputs)];
-    const { outputs, states } = await runSteps(program, expected.losses.map(() => inputs), { state: before });
+    const { outputs, states } = await runSteps(program, expected.losses.map(() => inputs), { state: before, device });
     const tolerance = TOLERANCE[name]!;
     outputs.forEach(({ loss }, step) => {
       expect(relativeDifference(numbersOf(loss!)[0]!, expected.losses[step]!), `loss of step ${step}`).toBeLessThan(tolerance.losses);

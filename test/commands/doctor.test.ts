@@ -9,7 +9,8 @@ test('byo doctor passes its self-test on the CPU, and says in one line what othe
   expect(code).toBe(0);
   expect(stderr).toBe('');
   expect(stdout).toMatch(/^byo +\d+\.\d+\.\d+$/m);
-  expect(stdout).toMatch(/^cpu +yes +self-test passed, [\d.]+ ms a step$/m);
+  for (const device of ['cpu', 'tensorflow']) expect(stdout).toMatch(new RegExp(`^${device} +yes +self-test passed, [\\d.]+ ms a step$`, 'm'));
+  expect(stdout).toMatch(/^tensorflow +@tensorflow\/\S+ \d+\.\d+\.\d+$/m);
   for (const device of ['webgpu', 'cuda']) expect(stdout).toMatch(new RegExp(`^${device} +(yes +self-test passed|no +device ${device}: .*use --device)`, 'm'));
 });
 

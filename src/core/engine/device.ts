@@ -4,8 +4,10 @@ import { join } from 'node:path';
 import { UsageError } from '../errors.js';
 import type { Provider } from './onnx/builder.js';
 
-export const DEVICES = ['auto', 'cpu', 'webgpu', 'cuda'] as const;
+export const DEVICES = ['auto', 'cpu', 'webgpu', 'cuda', 'tensorflow'] as const;
 export type Device = (typeof DEVICES)[number];
+/** A device that is chosen: what `auto` may come to, and the others. */
+export type Processor = Exclude<Device, 'auto'>;
 
 export const isDevice = (name: string): name is Device => (DEVICES as readonly string[]).includes(name);
 

@@ -1,16 +1,18 @@
 import koffi from 'koffi';
 import { STORAGE, sizeOf, type NdArray, type TypedArray } from '../array.js';
-import { ByoError, InputError } from '../errors.js';
+import { ByoError } from '../errors.js';
 import { inputName, type Program, type Tensor } from '../graph/index.js';
 import { encodeModel, onnxType } from './onnx/proto.js';
 import { lower, valueName } from './onnx/lower.js';
 import type { Provider } from './onnx/builder.js';
-import { hasGraphicsDriver, physicalCores, PROVIDER_NAME, type Device } from './device.js';
+import { hasGraphicsDriver, physicalCores, PROVIDER_NAME, type Device, type Processor } from './device.js';
+import { fill } from './fill.js';
 import { OrtError, runtime, type Pointer, type Runtime } from './ort.js';
+import { TensorFlowExecutable } from './tensorflow/executable.js';
 
 export interface CompileOptions {
   readonly device?: Device;
-  /** Threads of one operator; physical cores where left out. */
+  /** Threads of one operator; physical cores where left out. TensorFlow.js in pure JavaScript has one. */
   readonly threads?: number;
   /** Fail where a node would leave the device (used by tests of GPU providers). */
   readonly strictDevice?: boolean;
@@ -26,7 +28,7 @@ export interface CompileOptions {
 
 /** A program ready to run. State stays on the device from one run to the next. */
 export interface Executable {
-  readonly device: Provider;
+  readonly device: Processor;
   /** Runs once: feeds `inputs` by name, advances the state, returns the outputs (arrays reused by the next run). */
   run(inputs: Readonly<Record<string, NdArray>>): Promise<Record<string, NdArray>>;
   /** The same on the JavaScript thread, for solvers that have nothing else to do meanwhile. */
@@ -38,9 +40,10 @@ export interface Executable {
   dispose(): void;
 }
 
-/** Compiles for the first device that works: `auto` tries a GPU and falls back to the CPU. */
+/** Compiles for a device; `auto` is the first that works of ONNX Runtime's, a GPU before the CPU. */
 export function compile(program: Program, options: CompileOptions = {}): Executable {
   const device = options.device ?? 'cpu';
+  if (device === 'tensorflow') return new TensorFlowExecutable(program, options);
   if (device !== 'auto') return new OrtExecutable(program, device, options);
   for (const provider of ['cuda', 'webgpu'] as const) {
     if (!runtime().providers.includes(PROVIDER_NAME[provider])) continue;
@@ -294,18 +297,3 @@ function constantsOf(program: Program, values: CompileOptions['constants']): Rea
 
 const noAdapter = (): ByoError =>
   new ByoError('device webgpu: no GPU adapter was found; install a Vulkan driver, or use --device cpu');
-
-/** Copies `value` into a bound array of the same dtype and shape; a number of elements that differs is an error. */
-function fill(target: NdArray, value: NdArray, name: string): void {
-  if (value.shape.length !== target.shape.length || value.shape.some((n, i) => n !== target.shape[i])) {
-    throw new InputError(`${name} has shape [${value.shape}], but [${target.shape}] is expected`);
-  }
-  if (value.data === target.data) return;
-  if (value.dtype === target.dtype) {
-    (target.data as Float32Array).set(value.data as Float32Array);
-  } else if (value.data instanceof BigInt64Array || value.data instanceof BigUint64Array) {
-    for (let i = 0; i < value.data.length; i++) target.data[i] = Number(value.data[i]);
-  } else {
-    (target.data as Float32Array).set(value.data);
-  }
-}

@@ -1,4 +1,5 @@
-/** Runs programs of the graph language: lowering to ONNX, ONNX Runtime, devices. */
+/** Runs programs of the graph language: lowering to ONNX, ONNX Runtime, TensorFlow.js, devices. */
 export { compile, type CompileOptions, type Executable } from './executable.js';
-export { DEVICES, isDevice, parseDevice, physicalCores, PROVIDER_NAME, type Device } from './device.js';
+export { DEVICES, isDevice, parseDevice, physicalCores, PROVIDER_NAME, type Device, type Processor } from './device.js';
 export { runtime, OrtError } from './ort.js';
+export { loadTensorFlow } from './tensorflow/load.js';

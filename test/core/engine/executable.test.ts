@@ -30,9 +30,11 @@ function compiled(
 const stateOf = (values: Record<string, NdArray>) => new Map(Object.entries(values));
 const vector = (...values: number[]): NdArray => float32([values.length], values);
 
-describe('state from step to step', () => {
+describe.each(['cpu', 'tensorflow'] as const)('state from step to step on device %s', (device) => {
+  const compiledHere: typeof compiled = (shapes, build) => compiled(shapes, build, { device });
+
   test('200 steps of momentum equal the same sums on the host, also after an odd number', async () => {
-    const executable = compiled({ inputs: { g: [4] }, state: { w: [4], m: [4] } }, ({ w, m, g: gradient }) => {
+    const executable = compiledHere({ inputs: { g: [4] }, state: { w: [4], m: [4] } }, ({ w, m, g: gradient }) => {
       const next = m!.mul(0.9).add(gradient!).add(w!.mul(0.1));
       return { outputs: { before: w!.sum() }, next: { m: next, w: w!.sub(next.mul(0.05)) } };
     });
@@ -55,7 +57,7 @@ describe('state from step to step', () => {
   });
 
   test('what is read and what is written never share a buffer: two variables that change places', async () => {
-    const executable = compiled({ state: { a: [2], b: [2], c: [2] } }, ({ a, b, c }) =>
+    const executable = compiledHere({ state: { a: [2], b: [2], c: [2] } }, ({ a, b, c }) =>
       ({ outputs: { a: a!, sum: a!.add(b!) }, next: { a: b!, b: a!, c: c!.add(a!) } }));
     executable.setState(stateOf({ a: vector(1, 2), b: vector(10, 20), c: vector(0, 0) }));
     const seen: number[][] = [];
@@ -68,7 +70,7 @@ describe('state from step to step', () => {
 
   test('outputs and next values may be inputs, constants, unchanged state, and the same tensor several times', async () => {
     const shapes = { inputs: { x: [2], unused: [3] }, state: { kept: [2], reset: [2], fed: [2], self: [2] } };
-    const executable = compiled(shapes, ({ x, kept, self }) => {
+    const executable = compiledHere(shapes, ({ x, kept, self }) => {
       const double = x!.mul(2);
       return {
         outputs: { x: x!, kept: kept!, one: double, two: double, constant: g.constant(vector(7, 8)) },
@@ -91,7 +93,7 @@ describe('state from step to step', () => {
   });
 
   test('getState gives a copy: later steps do not write into it', async () => {
-    const executable = compiled({ state: { n: [1] } }, ({ n }) => ({ next: { n: n!.add(1) } }));
+    const executable = compiledHere({ state: { n: [1] } }, ({ n }) => ({ next: { n: n!.add(1) } }));
     executable.setState(stateOf({ n: vector(0) }));
     const before = executable.getState();
     for (let k = 0; k < 4; k++) await executable.run({});
@@ -100,7 +102,7 @@ describe('state from step to step', () => {
   });
 
   test('runSync does what run does', async () => {
-    const executable = compiled({ inputs: { x: [1] }, state: { n: [1] } }, ({ x, n }) =>
+    const executable = compiledHere({ inputs: { x: [1] }, state: { n: [1] } }, ({ x, n }) =>
       ({ outputs: { n: n! }, next: { n: n!.add(x!) } }));
     executable.setState(stateOf({ n: vector(0) }));
     expect(numbersOf(executable.runSync({ x: vector(2) }).n!)).toEqual([0]);
@@ -129,7 +131,8 @@ describe('constants', () => {
 
   test('a network with constant weights computes what it computes with the same state, for any threads', async () => {
     const outputs = [];
-    for (const options of [{ threads: 1 }, { threads: 1, constants: state }, { threads: 2, constants: state }]) {
+    const ways = [{ threads: 1 }, { threads: 1, constants: state }, { threads: 2, constants: state }, { device: 'tensorflow', constants: state }] as const;
+    for (const options of ways) {
       const executable = compile(network, options);
       if (!('constants' in options)) executable.setState(state);
       outputs.push(numbersOf((await executable.run({ x })).y!));
@@ -156,8 +159,10 @@ describe('constants', () => {
   });
 });
 
-describe('what it is given', () => {
-  const doubled = () => compiled({ inputs: { x: [2, 3] }, state: { w: [2] } }, ({ x, w }) =>
+describe.each(['cpu', 'tensorflow'] as const)('what it is given on device %s', (device) => {
+  const compiledHere: typeof compiled = (shapes, build) => compiled(shapes, build, { device });
+
+  const doubled = () => compiledHere({ inputs: { x: [2, 3] }, state: { w: [2] } }, ({ x, w }) =>
     ({ outputs: { y: x!.mul(2) }, next: { w: w!.add(1) } }));
 
   test('other dtypes of the right shape are converted', async () => {
