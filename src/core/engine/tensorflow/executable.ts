@@ -49,7 +49,9 @@ export class TensorFlowExecutable implements Executable {
   private running = false;
 
   /** Throws ByoError where no TensorFlow.js is installed. */
-  constructor(private readonly program: Program, { threads, constants }: Pick<CompileOptions, 'threads' | 'constants'> = {}) {
+  constructor(
+    private readonly program: Program, { threads, constants }: Pick<CompileOptions, 'threads' | 'constants'> = {},
+  ) {
     const { tf } = loadTensorFlow(threads);
     this.tf = tf;
     this.steps = plan(program);
