@@ -28,6 +28,7 @@ test-long: build
 bench: build
 	tsc -p tsconfig.bench.json
 	node .build/bench/run.js
+	node .build/bench/scaling.js
 
 # One archive for Linux x64 machines without network and without Node: docs/bundle.md.
 bundle: build
