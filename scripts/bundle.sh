@@ -34,7 +34,7 @@ mkdir -p "$stage/app" "$stage/lib"
   | sed -nE "s,^$PWD/(node_modules/(@[^/]+/)?[^/]+)\$,\1,p" \
   | grep -vE '^node_modules/(onnxruntime-(node|common)|adm-zip|global-agent|@types/.*)$' | sort -u > "$work/packages"
 tar -c --exclude='*.map' --exclude='*.ts' --exclude='*.mts' --exclude='*.cts' --exclude='*.debug.js' --exclude='*.min.js' --exclude='.built' \
-    --exclude='*.tsbuildinfo' --exclude='node_modules/bare-*/prebuilds' --exclude='node_modules/koffi/src' \
+    --exclude='*.tsbuildinfo' --exclude='node_modules/bare-*/prebuilds' \
     --exclude='node_modules/koffi/vendor' --exclude='node_modules/koffi/doc' --exclude='koffi-linux-x64/musl_x64' \
     bin dist docs LICENSE package.json -T "$work/packages" | tar -x -C "$stage/app"
 runtime=node_modules/onnxruntime-node

@@ -45,7 +45,7 @@ describe.skipIf(!canBundle)('the bundle', () => {
     expect(node).toBe(process.version);
     expect(devices.find(({ device }) => device === 'cpu')!.works).toBe(true);
 
-    for (const args of [['synth', 'images', '--count', '128', '-o', 'shapes.st'], [...TRAIN, '-o', 'enc.st']]) {
+    for (const args of [['synth', 'images', '--count', '256', '-o', 'shapes.st'], [...TRAIN, '-o', 'enc.st']]) {
       expect(await bundled(args)).toMatchObject({ exitCode: 0 });
     }
     const here = await byo([...TRAIN, '-o', 'here.st'], { cwd: work });
