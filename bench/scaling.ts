@@ -18,7 +18,6 @@ const STEP = fileURLToPath(new URL('./step.js', import.meta.url));
 const PROGRAM = fileURLToPath(new URL('../../bin/byo.js', import.meta.url));
 const PARTS = ['steps', 'start', 'largest'] as const;
 type Part = (typeof PARTS)[number];
-const LIMITS_GIB = [4, 8, 16];
 /** Of the memory that is free, what a run may be expected to take. */
 const SHARE_OF_FREE = 0.8;
 
@@ -28,20 +27,22 @@ interface Plan {
   readonly values: Readonly<Record<Axis, readonly number[]>>;
   readonly steps: number;
   readonly startRuns: number;
-  readonly largest: { readonly batch: number; readonly size: number; readonly start: number; readonly step: number };
+  readonly largest: {
+    readonly batch: number; readonly size: number; readonly start: number; readonly step: number; readonly limitsGiB: readonly number[];
+  };
 }
 
 const threads = [1, 2, 4, 8, 16].filter((count) => count === 1 || count <= availableParallelism());
 const FULL: Plan = {
   base: { w1: { batch: 32, width: 32, size: 32, threads: 2 }, w4: { batch: 16, width: 32, size: 32, threads: 2 } },
   values: { batch: [8, 16, 32, 64], width: [16, 32, 64], size: [16, 32, 64], threads },
-  steps: 5, startRuns: 11, largest: { batch: 64, size: 32, start: 16, step: 8 },
+  steps: 5, startRuns: 11, largest: { batch: 64, size: 32, start: 16, step: 8, limitsGiB: [4, 8, 16] },
 };
 /** To see whether everything runs: its numbers mean nothing. */
 const QUICK: Plan = {
   base: { w1: { batch: 4, width: 4, size: 8, threads: 1 }, w4: { batch: 2, width: 8, size: 8, threads: 1 } },
   values: { batch: [2, 4], width: [8, 16], size: [8, 16], threads: [1, 2] },
-  steps: 2, startRuns: 2, largest: { batch: 4, size: 8, start: 2, step: 2 },
+  steps: 2, startRuns: 2, largest: { batch: 4, size: 8, start: 4, step: 2, limitsGiB: [0.125] },
 };
 
 /**
@@ -136,9 +137,9 @@ async function measureStart(runs: number): Promise<{ command: string; ms: number
   return measured;
 }
 
-async function measureLargest({ batch, size, start, step }: Plan['largest']) {
+async function measureLargest({ batch, size, start, step, limitsGiB }: Plan['largest']) {
   const search = (more: readonly string[]) => largestWidths({
-    start, step, limitsGiB: LIMITS_GIB, freeMb: () => (SHARE_OF_FREE * freemem()) / 2 ** 20,
+    start, step, limitsGiB, freeMb: () => (SHARE_OF_FREE * freemem()) / 2 ** 20,
     peakMb: async (width) => {
       const { max_rss_mb } = await runStep('w1', { batch, size, width }, ['--steps', '1', '--warmup', '1', ...more]);
       console.error(`w1 width ${width} ${more.join(' ')}: ${max_rss_mb} MB`);
