@@ -1,5 +1,5 @@
 # byo: make demo shows it, make test checks it. Everything is installed from the npm registry.
-.PHONY: demo test test-long bench claims lint check build clean
+.PHONY: demo test test-long bench claims bundle lint check build clean
 
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 VITEST := vitest run
@@ -28,6 +28,11 @@ test-long: build
 bench: build
 	tsc -p tsconfig.bench.json
 	node .build/bench/run.js
+	node .build/bench/scaling.js
+
+# One archive for Linux x64 machines without network and without Node: docs/bundle.md.
+bundle: build
+	bash scripts/bundle.sh
 
 # Each takes minutes; `bash bench/claims/NAME.sh` runs one of them.
 claims: build
@@ -40,4 +45,4 @@ check: node_modules/.installed
 	tsc -p tsconfig.json --noEmit
 
 clean:
-	rm -rf dist .build demo-out
+	rm -rf dist .build demo-out bundle

@@ -13,14 +13,17 @@ export interface Comparison {
   readonly title: string;
   readonly byo: Side;
   readonly peer?: Side;
+  /** What ran it: ONNX Runtime and PyTorch with their versions. */
+  readonly versions: string;
 }
 
 /** Steps whose losses are compared: rounding errors grow from step to step. */
 const COMPARED_STEPS = 3;
 const DIFFERENT_WORK = 0.01;
 const HEADER = [
-  '| | byo, ms | PyTorch, ms | speed-up (rounds) | byo, MB (import) | PyTorch, MB (import) | losses differ by | byo\'s options | PyTorch\'s options |',
-  '|---|---|---|---|---|---|---|---|---|',
+  '| | byo, ms | PyTorch, ms | speed-up (rounds) | byo, MB (import) | PyTorch, MB (import) | losses differ by | byo\'s options '
+    + '| PyTorch\'s options | command | versions |',
+  '|---|---|---|---|---|---|---|---|---|---|---|',
 ];
 const BEGIN = '<!-- bench/run.ts writes from here -->';
 const END = '<!-- to here -->';
@@ -34,7 +37,7 @@ export function lossDifference(byo: Printed, peer: Printed): number {
 }
 
 /** A workload's line: medians of the rounds' medians, their ratio and its range over the rounds, and peak memory. */
-export function tableRow({ name, title, byo, peer }: Comparison): string {
+export function tableRow({ name, title, byo, peer, versions }: Comparison): string {
   const ms = ({ rounds }: Side) => median(rounds.map(({ median_ms }) => median_ms));
   const mb = ({ rounds }: Side) => {
     const largest = rounds.reduce((a, b) => (b.max_rss_mb > a.max_rss_mb ? b : a));
@@ -43,7 +46,8 @@ export function tableRow({ name, title, byo, peer }: Comparison): string {
   const options = (side: Side) => `\`${side.options.join(' ')}\``;
   const cells = (values: readonly string[]) => `| ${values.join(' | ')} |`;
   const label = `${name.toUpperCase()} ${title}`;
-  if (!peer) return cells([label, milliseconds(ms(byo)), '', '', mb(byo), '', '', options(byo), '']);
+  const made = [`\`node .build/bench/run.js --only ${name}\``, versions];
+  if (!peer) return cells([label, milliseconds(ms(byo)), '', '', mb(byo), '', '', options(byo), '', ...made]);
   const ratios = byo.rounds.map(({ median_ms }, round) => peer.rounds[round]!.median_ms / median_ms);
   const range = [Math.min(...ratios), Math.max(...ratios)].map((ratio) => ratio.toFixed(2)).join(' to ');
   return cells([
@@ -51,7 +55,7 @@ export function tableRow({ name, title, byo, peer }: Comparison): string {
     milliseconds(ms(byo)), milliseconds(ms(peer)), `**${(ms(peer) / ms(byo)).toFixed(2)}** (${range})`,
     mb(byo), mb(peer),
     lossDifference(byo.rounds[0]!, peer.rounds[0]!).toExponential(0),
-    options(byo), options(peer),
+    options(byo), options(peer), ...made,
   ]);
 }
 
@@ -64,22 +68,51 @@ const milliseconds = (ms: number): string => (ms >= 100 ? ms.toFixed(0) : ms.toP
 
 export const table = (rows: readonly string[], setting: string): string => [...HEADER, ...rows, '', setting].join('\n');
 
+/** A row's workload: `W3`, `KRRST`. */
+const nameOf = (row: string): string | undefined => /^\| ([A-Z]+\d*) /.exec(row)?.[1];
+
 /**
  * The document with its table brought up to date. Rows of workloads that were not measured now stay as long as the setting is
  * the same. Throws InputError where the markers are missing.
  */
 export function rewriteTable(document: string, rows: readonly string[], setting: string): string {
-  const [begin, end] = [document.indexOf(BEGIN), document.indexOf(END)];
-  if (begin < 0 || end < begin) {
-    throw new InputError(`bench/RESULTS.md has no table to rewrite; put the lines '${BEGIN}' and '${END}' around its place`);
-  }
-  const before = document.slice(begin + BEGIN.length, end);
+  const { before, inside, after } = split(document, 'bench/RESULTS.md');
   const byName = new Map<string, string>();
-  const old = before.includes(setting) ? before.split('\n') : [];
+  const old = inside.includes(setting) ? inside.split('\n') : [];
   for (const row of [...old, ...rows]) {
-    const name = /^\| (W\d+) /.exec(row)?.[1];
+    const name = nameOf(row);
     if (name) byName.set(name, row);
   }
-  const sorted = [...byName].sort(([a], [b]) => a.localeCompare(b, 'en', { numeric: true })).map(([, row]) => row);
-  return `${document.slice(0, begin)}${BEGIN}\n\n${table(sorted, setting)}\n\n${document.slice(end)}`;
+  return `${before}\n\n${table(sorted(byName), setting)}\n\n${after}`;
+}
+
+/** Workloads by number, then those that have none. */
+const sorted = (rows: ReadonlyMap<string, string>): string[] => [...rows]
+  .sort(([a], [b]) => Number(!/\d/.test(a)) - Number(!/\d/.test(b)) || a.localeCompare(b, 'en', { numeric: true }))
+  .map(([, row]) => row);
+
+const SUMMARY = ['| step | byo, ms | PyTorch in its best configuration, ms | speed-up |', '|---|---|---|---|'];
+
+/**
+ * The README with the table of results in short: every row that has a peer, losses too. Throws InputError where the markers of
+ * either are missing.
+ */
+export function rewriteSummary(readme: string, results: string): string {
+  const { before, after } = split(readme, 'README.md');
+  const lines = split(results, 'bench/RESULTS.md').inside.split('\n').filter((line) => nameOf(line) !== undefined);
+  const rows = lines.flatMap((line) => {
+    const [label, byo, peer, speedUp] = line.split('|').slice(1).map((cell) => cell.trim());
+    return peer ? [`| ${[label!.replace(/^\S+ /, ''), byo, peer, speedUp!.replace(/ \(.*/, '')].join(' | ')} |`] : [];
+  });
+  return `${before}\n\n${[...SUMMARY, ...rows].join('\n')}\n\n${after}`;
+}
+
+/** A document before its table, with the mark, between the marks, and from the mark after it. */
+function split(document: string, file: string): { before: string; inside: string; after: string } {
+  const [begin, end] = [document.indexOf(BEGIN), document.indexOf(END)];
+  if (begin < 0 || end < begin) {
+    throw new InputError(`${file} has no table to rewrite; put the lines '${BEGIN}' and '${END}' around its place`);
+  }
+  const inner = begin + BEGIN.length;
+  return { before: document.slice(0, inner), inside: document.slice(inner, end), after: document.slice(end) };
 }

@@ -7,17 +7,18 @@ import { UsageError } from '../src/core/errors.js';
 import { writeAtomic } from '../src/core/files/atomic.js';
 import { count, optionName, parseOptions, runMain } from './command-line.js';
 import { bestOptions, findPython, runJson, runPeer, type Printed, type Python } from './peer.js';
-import { examplesPerSecond, lossDifference, rewriteTable, table, tableRow, type Comparison } from './results.js';
+import { examplesPerSecond, lossDifference, rewriteSummary, rewriteTable, table, tableRow, type Comparison } from './results.js';
 import { workloads, type Workload } from './workloads/index.js';
 
 const STEP = fileURLToPath(new URL('./step.js', import.meta.url));
 /** What both sides try; the peer's script has the same list. */
 const THREADS = [['--threads', '2'], ['--threads', '1']] as const;
 const RESULTS = fileURLToPath(new URL('../../bench/RESULTS.md', import.meta.url));
+const README = fileURLToPath(new URL('../../README.md', import.meta.url));
 
 /**
  * Measures training steps in byo and in PyTorch, from the same state on the same inputs, in turns, and brings the table of
- * bench/RESULTS.md up to date:
+ * bench/RESULTS.md and the README's summary of it up to date; what is written around them stays:
  *
  *     node .build/bench/run.js [--only w3,w5] [--rounds 3] [--limit 600] [--quick]
  *
@@ -47,10 +48,13 @@ async function main(args: readonly string[]): Promise<void> {
     }
   }
   if (given.quick) return;
-  const setting = describeSetting(python, rounds);
+  const setting = describeSetting(rounds);
   console.log(table(rows, setting));
   if (!python) return;
-  await writeAtomic(RESULTS, [Buffer.from(rewriteTable(await readFile(RESULTS, 'utf8'), rows, setting))], { force: true });
+  const results = rewriteTable(await readFile(RESULTS, 'utf8'), rows, setting);
+  const readme = rewriteSummary(await readFile(README, 'utf8'), results);
+  await writeAtomic(RESULTS, [Buffer.from(results)], { force: true });
+  await writeAtomic(README, [Buffer.from(readme)], { force: true });
 }
 
 function choose(only: string | undefined): readonly Workload[] {
@@ -93,7 +97,7 @@ async function compare(workload: Workload, { folder, python, rounds, limit, quic
     console.error(`${name} round ${round + 1}: PyTorch ${theirs.median_ms} ms, first losses differ by ${difference}`);
   }
   console.error(`${name}, examples a second: byo ${examplesPerSecond(byo)}${peer ? `, PyTorch ${examplesPerSecond(peer)}` : ''}`);
-  return { name, title, byo, peer };
+  return { name, title, byo, peer, versions: versionsOf(python) };
 }
 
 /** The candidate whose run has the smallest median. */
@@ -108,12 +112,11 @@ async function fastest(
 const sizeOptions = ({ tiny }: Workload): string[] =>
   Object.entries(tiny).flatMap(([key, size]) => [`--${optionName(key)}`, String(size)]);
 
-/** What the numbers of a table depend on, apart from the code. */
-function describeSetting(python: Python | undefined, rounds: number): string {
-  const versions = [
-    `Node ${process.versions.node}`, `ONNX Runtime ${runtime().version}`, python ? `PyTorch ${python.torch}` : 'no PyTorch',
-  ];
-  return `${versions.join(', ')}; rounds: ${rounds}; ${cpus()[0]!.model}, ${cpus().length} logical cores.`;
-}
+const versionsOf = (python: Python | undefined): string =>
+  [`ONNX Runtime ${runtime().version}`, ...(python ? [`PyTorch ${python.torch}`] : [])].join(', ');
+
+/** What the numbers of all rows depend on, apart from the code and the versions that a row names. */
+const describeSetting = (rounds: number): string =>
+  `Node ${process.versions.node}; rounds: ${rounds}; ${cpus()[0]!.model}, ${cpus().length} logical cores.`;
 
 await runMain(main);

@@ -13,8 +13,8 @@ import { workloads, type Workload } from './workloads/index.js';
  *
  *     node .build/bench/step.js w1 --steps 10 --warmup 2 --state FILE --inputs FILE --batch 64
  *
- * The options are the peer's, with --device and --profile (a table on standard error of where the time goes) in the place of
- * PyTorch's own. The same inputs serve every step.
+ * The options are the peer's, with --device, --remat (w1) and --profile (a table on standard error of where the time goes) in
+ * the place of PyTorch's own. The same inputs serve every step.
  */
 async function main([name, ...args]: readonly string[]): Promise<void> {
   const workload = workloads.find((one) => one.name === name);
@@ -22,10 +22,10 @@ async function main([name, ...args]: readonly string[]): Promise<void> {
     const names = workloads.map((one) => one.name).join(', ');
     throw new UsageError(`name a workload first, one of ${names}${name ? `; '${name}' does not exist` : ''}`);
   }
-  const { sizes, run, seed, profile, files } = parse(workload, args);
+  const { sizes, run, seed, profile, remat, files } = parse(workload, args);
   const onnxruntime = runtime().version; // loads the library
   const importedMb = peakRssMb();
-  const [program, traceMs] = timed(() => workload.program(sizes));
+  const [program, traceMs] = timed(() => workload.program(sizes, { remat }));
   const state = files.state ? await loadState(program, files.state, seed) : initialState(program, seed);
   const drawn = workload.inputs(sizes, (input) => stream(seed, `input ${input}`));
   const inputs = files.inputs ? await loadInputs(name!, Object.keys(drawn), files.inputs) : drawn;
@@ -54,7 +54,7 @@ async function main([name, ...args]: readonly string[]): Promise<void> {
     trace_ms: round(traceMs),
     compile_ms: round(compileMs),
     onnxruntime,
-    config: { ...sizes, ...run, seed, device },
+    config: { ...sizes, ...run, ...(remat && { remat }), seed, device },
   }));
 }
 
@@ -64,8 +64,10 @@ function parse(workload: Workload, args: readonly string[]) {
     ...Object.fromEntries(Object.entries(workload.defaults).map(([key, size]) => [optionName(key), text(size)])),
     steps: text(workload.steps ?? 10), warmup: text(workload.warmup ?? 2), threads: text(2), seed: text(0), device: text('cpu'),
     state: { type: 'string' }, inputs: { type: 'string' }, dump: { type: 'string' },
-    profile: { type: 'boolean' },
+    profile: { type: 'boolean' }, remat: { type: 'boolean' },
   });
+  const remat = given.remat === true;
+  if (remat && !workload.rematerialises) throw new UsageError(`${workload.name} has nothing to rematerialise; --remat is for w1`);
   const number = (key: string, min = 1) => count(optionName(key), given[optionName(key)] as string, min);
   return {
     sizes: Object.fromEntries(Object.entries(workload.defaults).map(([key, size]) =>
@@ -75,6 +77,7 @@ function parse(workload: Workload, args: readonly string[]) {
     },
     seed: number('seed', 0),
     profile: given.profile === true,
+    remat,
     files: { state: given.state, inputs: given.inputs, dump: given.dump } as Record<'state' | 'inputs' | 'dump', string | undefined>,
   };
 }

@@ -11,7 +11,7 @@ import { w7 } from './w7-simsiam.js';
 import { w8 } from './w8-swav.js';
 import { w9 } from './w9-byol-group.js';
 
-export type { Sizes, Workload } from './workload.js';
+export type { ProgramOptions, Sizes, Workload } from './workload.js';
 
 /** The steps that are measured against PyTorch. */
 export const workloads: readonly Workload[] = [w1, w2, w3, w4, w5, w6, w7, w8, w9, krrst, ddim];

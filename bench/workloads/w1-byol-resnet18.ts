@@ -11,10 +11,11 @@ export const w1 = workload({
   defaults: { batch: 64, size: 32, width: 64, hidden: 1024, projection: 256 },
   tiny: { batch: 8, size: 16, width: 4, hidden: 16, projection: 8 },
 
-  program: ({ batch, size, width, hidden, projection }) => stepProgram('w1', (root) => {
+  rematerialises: true,
+  program: ({ batch, size, width, hidden, projection }, { remat = false } = {}) => stepProgram('w1', (root) => {
     const { online, target, loss } = byol(root, {
       view: [batch, 3, size, size],
-      encoder: (s, images) => resnet(s, images, { depth: 18, stem: 'cifar', width }),
+      encoder: (s, images) => resnet(s, images, { depth: 18, stem: 'cifar', width, remat }),
       projector: (s, features) => mlpHead(s, features, { hidden, out: projection }),
       predictor: (s, z) => mlpHead(s, z, { hidden, out: projection }),
     });

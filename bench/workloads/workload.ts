@@ -9,6 +9,11 @@ export { updatesOf } from '../../src/core/optim/index.js';
 /** Sizes of a workload, by the names of its peer's options: `feedForward` is --feed-forward. */
 export type Sizes<K extends string = string> = Readonly<Record<K, number>>;
 
+export interface ProgramOptions {
+  /** Blocks are computed again for the backward pass. */
+  readonly remat?: boolean;
+}
+
 /**
  * One training step, or one draw of a sampler, measured in byo and in PyTorch. The peer's script documents the mathematics, the
  * names of the state and those of the inputs; both sides share them, so that either can start from what the other wrote.
@@ -27,7 +32,9 @@ export interface Workload<K extends string = string> {
   readonly warmup?: number;
   /** The network is only evaluated: its state is constant. */
   readonly evaluated?: true;
-  program(sizes: Sizes<K>): StepProgram;
+  program(sizes: Sizes<K>, options?: ProgramOptions): StepProgram;
+  /** Whether its encoder knows rematerialisation. */
+  readonly rematerialises?: boolean;
   /** Inputs as the peer draws them, each from the stream of its name. */
   inputs(sizes: Sizes<K>, random: (name: string) => Stream): Record<string, NdArray>;
   /** What a step does where that is not one run of the program on the inputs; its loss. */

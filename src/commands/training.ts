@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises';
 import type { trainingOptions, computeOptions, outputOptions, seedOption } from '../cli/common.js';
 import type { Context } from '../cli/context.js';
 import type { Values } from '../cli/options.js';
+import type { Terminal } from '../cli/terminal.js';
 import { runFinished, stopAtSteps } from '../cli/signals.js';
 import { parseDevice } from '../core/engine/index.js';
 import { InputError, UsageError } from '../core/errors.js';
@@ -48,6 +49,7 @@ export async function runTraining(
   const keep = (step: number, state: State) => writeModel(options.output.replace(/(\.[^./]*)?$/, `-${step}$1`), state, step);
   let lastSave = performance.now();
   let monitored: Record<string, number> = {};
+  const spent = { dataMs: 0, allMs: 0 };
   const compute = { device: parseDevice(options.device), threads: options.threads };
   stopAtSteps(terminal);
   try {
@@ -55,6 +57,8 @@ export async function runTraining(
       seed: options.seed, ...compute, ...(resume && { resume }),
       onStep: async (report) => {
         const { done } = report;
+        spent.dataMs += report.dataMs;
+        spent.allMs += report.computeMs + report.waitMs;
         const warning = done === 1 ? job.warning?.(report.metrics) : undefined;
         if (warning) terminal.warn(warning);
         const epochEnds = done === job.steps || (job.stepsPerEpoch && done % job.stepsPerEpoch === 0);
@@ -76,6 +80,7 @@ export async function runTraining(
       },
     });
     progress.stop();
+    reportDataWait(terminal, spent);
     if (done < job.steps && !ended) {
       if (done === 0) return terminal.info('stopped before the first step; nothing is kept');
       const why = kept ? 'the output is a stream (--checkpoint FILE keeps the state)' : `${stream.name} cannot be read again`;
@@ -93,6 +98,16 @@ export async function runTraining(
     await stream?.close();
     await Promise.all(logs.map((log) => log.close()));
   }
+}
+
+/** From here on, waiting for data is worth a line that nobody asked for. */
+const WORTH_SAYING = { ms: 5000, share: 0.1 };
+
+function reportDataWait(terminal: Terminal, { dataMs, allMs }: { dataMs: number; allMs: number }): void {
+  if (allMs === 0) return;
+  const line = `steps waited for data for ${(dataMs / 1000).toFixed(1)} of ${(allMs / 1000).toFixed(1)} s (${Math.round((100 * dataMs) / allMs)} %)`;
+  if (dataMs > WORTH_SAYING.ms && dataMs > WORTH_SAYING.share * allMs) terminal.info(`${line}; dataMs in --log says when`);
+  else terminal.detail(line);
 }
 
 /** What a scope of a state holds, under names within it: the tensors of a model file. */
@@ -132,11 +147,11 @@ const shownValues = ({ done, metrics }: StepReport, { stepsPerEpoch }: Run): Rec
 });
 
 function logLine(report: StepReport, job: Run): Record<string, number> {
-  const { done, metrics, schedule, computeMs, prepareMs, waitMs } = report;
+  const { done, metrics, schedule, computeMs, prepareMs, dataMs, waitMs } = report;
   const { stepsPerEpoch, stream } = job;
   return {
     step: done, ...(stepsPerEpoch && { epoch: done / stepsPerEpoch }), ...stream?.counts(done), ...metrics, ...schedule,
-    examplesPerSecond: job.examplesPerStep / (computeMs / 1000), computeMs, prepareMs, waitMs,
+    examplesPerSecond: job.examplesPerStep / (computeMs / 1000), computeMs, prepareMs, dataMs, waitMs,
     memoryMb: process.memoryUsage.rss() / 2 ** 20,
   };
 }

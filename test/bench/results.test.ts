@@ -1,19 +1,21 @@
 import { expect, test } from 'vitest';
 import { profileRows } from '../../bench/profile.js';
-import { examplesPerSecond, lossDifference, rewriteTable, tableRow } from '../../bench/results.js';
+import { examplesPerSecond, lossDifference, rewriteSummary, rewriteTable, tableRow } from '../../bench/results.js';
 
 const printed = (median_ms: number, max_rss_mb = 100, losses = [2, 1, 0.5, 9]) =>
   ({ median_ms, max_rss_mb, import_rss_mb: 50, losses, config: { batch: 64 } });
 
 const comparison = {
-  name: 'w3', title: 'a step', byo: { rounds: [printed(10), printed(30, 120), printed(20)], options: ['--threads', '2'] },
+  name: 'w3', title: 'a step', versions: 'ONNX Runtime 1, PyTorch 2', byo: { rounds: [printed(10), printed(30, 120), printed(20)], options: ['--threads', '2'] },
   peer: { rounds: [printed(40), printed(30), printed(50, 700, [2.0002, 1, 0.5])], options: ['--compile', '--threads', '1'] },
 };
 
 test('a row gives medians over rounds, the range of their ratios, the largest memory and the difference of the losses', () => {
   expect(tableRow(comparison))
-    .toBe('| W3 a step | 20.0 | 40.0 | **2.00** (1.00 to 4.00) | 120 (50) | 700 (50) | 0e+0 | `--threads 2` | `--compile --threads 1` |');
-  expect(tableRow({ ...comparison, peer: undefined })).toBe('| W3 a step | 20.0 |  |  | 120 (50) |  |  | `--threads 2` |  |');
+    .toBe('| W3 a step | 20.0 | 40.0 | **2.00** (1.00 to 4.00) | 120 (50) | 700 (50) | 0e+0 | `--threads 2` | `--compile --threads 1` '
+      + '| `node .build/bench/run.js --only w3` | ONNX Runtime 1, PyTorch 2 |');
+  expect(tableRow({ ...comparison, peer: undefined, versions: 'ONNX Runtime 1' }))
+    .toBe('| W3 a step | 20.0 |  |  | 120 (50) |  |  | `--threads 2` |  | `node .build/bench/run.js --only w3` | ONNX Runtime 1 |');
 });
 
 test('examples a second are those of the median round', () => {
@@ -30,10 +32,22 @@ test('a table keeps the rows of other workloads, in order, unless they were meas
   const document = 'before\n<!-- bench/run.ts writes from here -->\n<!-- to here -->\nafter\n';
   const first = rewriteTable(document, ['| W5 old |', '| W3 old |'], 'setting A');
   expect(first.startsWith('before\n') && first.endsWith('\nafter\n')).toBe(true);
-  const second = rewriteTable(first, ['| W5 new |', '| W10 new |'], 'setting A');
-  expect(second.match(/^\| W.*$/gm)).toEqual(['| W3 old |', '| W5 new |', '| W10 new |']);
+  const second = rewriteTable(first, ['| W5 new |', '| DDIM new |', '| W10 new |'], 'setting A');
+  expect(second.match(/^\| [A-Z].*$/gm)).toEqual(['| W3 old |', '| W5 new |', '| W10 new |', '| DDIM new |']);
+  expect(rewriteTable(second, ['| KRRST new |'], 'setting A').match(/^\| [A-Z].*$/gm)!.slice(-2)).toEqual(['| DDIM new |', '| KRRST new |']);
   expect(rewriteTable(second, ['| W1 new |'], 'setting B').match(/^\| W.*$/gm)).toEqual(['| W1 new |']);
   expect(() => rewriteTable('no markers', [], '')).toThrow('has no table to rewrite');
+});
+
+test('the README has the table in short, losses too, and all else stays', () => {
+  const empty = 'before\n<!-- bench/run.ts writes from here -->\n<!-- to here -->\nafter\n';
+  const slower = { ...comparison, name: 'ddim', title: 'drawing', peer: { ...comparison.peer, rounds: comparison.peer.rounds.map(() => printed(10)) } };
+  const results = rewriteTable(empty, [slower, comparison, { ...comparison, name: 'w2', peer: undefined }].map(tableRow), 'setting');
+  const readme = rewriteSummary(empty, results);
+  expect(readme.startsWith('before\n') && readme.endsWith('\nafter\n')).toBe(true);
+  expect(readme.match(/^\| .*$/gm)!.slice(1)).toEqual(['| a step | 20.0 | 40.0 | **2.00** |', '| drawing | 20.0 | 10.0 | **0.50** |']);
+  expect(rewriteSummary(readme, results)).toBe(readme);
+  expect(() => rewriteSummary('no markers', results)).toThrow('README.md has no table to rewrite');
 });
 
 test('a profile counts the runs after the warm-up, by primitive and operator', () => {

@@ -156,7 +156,7 @@ test('a model that cannot be written does not cost the checkpoint', async () => 
 
 test('the log holds losses, what was scheduled, throughput and memory; --log-every thins it out and keeps the last step', async () => {
   const [line] = await readLog('whole.jsonl');
-  for (const key of ['step', 'epoch', 'loss', 'featureStd', 'lr', 'tau', 'examplesPerSecond', 'computeMs', 'waitMs', 'memoryMb']) {
+  for (const key of ['step', 'epoch', 'loss', 'featureStd', 'lr', 'tau', 'examplesPerSecond', 'computeMs', 'dataMs', 'waitMs', 'memoryMb']) {
     expect(line![key], key).toBeTypeOf('number');
   }
   await byo(['pretrain', 'byol', 'set.st', ...TINY, '--steps', '7', '--log', 'thin.jsonl', '--log-every', '3', '-o', 'thin.st'], { cwd: folder });

@@ -137,7 +137,7 @@ async function execute(
 }
 
 /** Values of a log that another machine or another day would not repeat. */
-const VARYING = ['examplesPerSecond', 'computeMs', 'prepareMs', 'waitMs', 'memoryMb'];
+const VARYING = ['examplesPerSecond', 'computeMs', 'prepareMs', 'dataMs', 'waitMs', 'memoryMb'];
 
 /** results.jsonl: a line for each finished run, in the order of the grid whatever the order of finishing. */
 async function writeResults(command: Command, folder: string, runs: readonly Run[]): Promise<void> {

@@ -44,8 +44,10 @@ export interface StepReport {
   readonly schedule: Readonly<Record<string, number>>;
   /** Milliseconds until the step was done and the next one's data were ready. */
   readonly computeMs: number;
-  /** Of these, until the next step's data were ready. */
+  /** What preparing the next step's data took. */
   readonly prepareMs: number;
+  /** Of these, in which the step was done and only the next one's data were awaited: 0 where data are never the bottleneck. */
+  readonly dataMs: number;
   /** Milliseconds before the step in which nothing ran: first data, reports, monitoring, saving. */
   readonly waitMs: number;
   /** A copy of the current state. */
@@ -78,15 +80,21 @@ export async function train(job: Job, options: TrainOptions): Promise<TrainResul
       const feeds = step < steps ? await job.feeds(step) : undefined;
       return feeds && { ...feeds, ...drawInputs(program, seed, step) };
     };
+    const timer = dataTimer();
     let idleSince = performance.now();
     let fed = await prepare(done);
     let stop = false;
     while (fed && !stop) {
       const start = performance.now();
       let prepared = start;
+      let finished = start;
+      const running = executable.run(fed).finally(() => { finished = performance.now(); });
+      const alone = timer.wantsStepAlone();
+      if (alone) await Promise.allSettled([running]);
+      const began = alone ? finished : start;
       // Both have to settle, whatever becomes of the other: a running program must not be disposed of.
       const [ran, next] = await Promise.allSettled([
-        executable.run(fed), prepare(done + 1).finally(() => { prepared = performance.now(); }),
+        running, prepare(done + 1).finally(() => { prepared = performance.now(); }),
       ]);
       if (ran.status === 'rejected') throw ran.reason;
       const end = performance.now();
@@ -97,7 +105,8 @@ export async function train(job: Job, options: TrainOptions): Promise<TrainResul
       requireFinite(metrics, done, remedy, () => executable.getState());
       await onStep?.({
         done, metrics, schedule: scalars(fed),
-        computeMs: end - start, prepareMs: prepared - start, waitMs,
+        computeMs: end - start, prepareMs: prepared - began,
+        dataMs: timer.waited({ ran: finished - start, prepared: prepared - start, alone }), waitMs,
         state: () => executable.getState(),
       });
       const failed = next.status === 'rejected';
@@ -111,6 +120,33 @@ export async function train(job: Job, options: TrainOptions): Promise<TrainResul
   } finally {
     executable.dispose();
   }
+}
+
+/** Steps of a run whose next data are prepared after them, not meanwhile. */
+const STEPS_ALONE = 2;
+/** The end of a run is seen so soon after a preparation only where that kept the JavaScript thread busy. */
+const SEEN_LATE_MS = 1;
+
+/**
+ * Tells how long steps wait for data. The end of a run is seen on the JavaScript thread, which preparing data may keep busy
+ * beyond it; then the fastest run so far stands in for this one's time. The first steps run alone, so that there is such a time.
+ */
+export function dataTimer() {
+  let fastest = Infinity;
+  let steps = 0;
+  return {
+    /** Whether the next step's data should be prepared after this step. */
+    wantsStepAlone: () => steps < STEPS_ALONE,
+    /** Milliseconds since the step began: when its run was seen to end, when the next data were ready; the wait between. */
+    waited({ ran, prepared, alone }: { ran: number; prepared: number; alone: boolean }): number {
+      steps += 1;
+      fastest = Math.min(fastest, ran);
+      // What is prepared after a step on purpose would have been prepared while it ran.
+      if (alone) return Math.max(0, prepared - 2 * ran);
+      const blocked = ran >= prepared && ran - prepared < SEEN_LATE_MS;
+      return Math.max(0, prepared - (blocked ? fastest : ran));
+    },
+  };
 }
 
 const scalars = (arrays: Readonly<Record<string, NdArray>>): Record<string, number> =>

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { compile, type CompileOptions } from '../../../src/core/engine/index.js';
 import { DivergedError } from '../../../src/core/errors.js';
-import { train, type State, type StepReport } from '../../../src/core/train/index.js';
+import { dataTimer, train, type Feeds, type State, type StepReport } from '../../../src/core/train/index.js';
 import { smallByol } from '../../support/byol.js';
 
 const STEPS = 6;
@@ -60,6 +61,51 @@ describe('train', () => {
     }
     expect(reports.map(({ schedule }) => schedule.apply)).toEqual([0, 1, 0]);
     expect(looked!.has('online.projector.0.weight')).toBe(true);
+  });
+
+  test('says how long steps waited for data, and makes the same bytes', async () => {
+    const DELAY = 50;
+    const whole = job();
+    let running: Promise<unknown> = Promise.resolve();
+    const slow = {
+      ...whole,
+      compile: (options: CompileOptions) => {
+        const executable = compile(whole.program, options);
+        const run = executable.run.bind(executable);
+        return Object.assign(executable, { run: (fed: Feeds) => {
+          const ran = run(fed);
+          running = ran;
+          return ran;
+        } });
+      },
+      // However long a step takes, its successor's data come that much later.
+      feeds: async (step: number) => {
+        await running;
+        await new Promise((resolve) => { setTimeout(resolve, DELAY); });
+        return whole.feeds(step);
+      },
+    };
+    const reports: StepReport[] = [];
+    const { state } = await train(slow, { ...settings, onStep: (report) => void reports.push(report) });
+    const overlapped = reports.slice(2, -1);
+    expect(overlapped).toHaveLength(3);
+    for (const { dataMs, computeMs } of overlapped) {
+      expect(dataMs).toBeGreaterThan(DELAY - 5);
+      expect(dataMs).toBeLessThan(computeMs);
+    }
+    expect(reports.at(-1)!.dataMs).toBe(0); // nothing comes after the last step
+    sameBytes(state, (await train(whole, settings)).state);
+  });
+
+  test('a wait for data is what is left after the step, also where its end was seen late', () => {
+    const timer = dataTimer();
+    expect([timer.wantsStepAlone(), timer.waited({ ran: 12, prepared: 42, alone: true })]).toEqual([true, 18]);
+    expect([timer.wantsStepAlone(), timer.waited({ ran: 10, prepared: 15, alone: true })]).toEqual([true, 0]);
+    expect(timer.wantsStepAlone()).toBe(false);
+    expect(timer.waited({ ran: 11, prepared: 30, alone: false })).toBe(19);
+    expect(timer.waited({ ran: 30.2, prepared: 30, alone: false })).toBe(20);
+    expect(timer.waited({ ran: 30, prepared: 5, alone: false })).toBe(0);
+    expect(timer.waited({ ran: 9, prepared: 9, alone: false })).toBe(0);
   });
 
   test('saves when asked, but never after the last step', async () => {
