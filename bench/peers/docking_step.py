@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""DOCKING: denoising score matching of poses (DiffDock's loss) with a PaiNN-like network; 16 complexes of 75 residues, 4 poses of 9 atoms each.
+"""DOCKING: denoising score matching of poses (DiffDock) with a PaiNN-like network; 16 complexes of 75 residues, 4 poses of 9 atoms.
 
 State   {online,ema}.receptor.*   residues: scalars and vectors, messages from the nearest ones
         {online,ema}.ligand.*     atoms: messages from residues and from each other
-        {online,ema}.scores.*     forces and torques that are read out of them; R complexes, S poses, n atoms, m torsions, K neighbours
-Inputs  receptor.{types [R, r], neighbours [R, r, K], weights, distances [R, r, K], angles [R, r, K, 3], frames [R, r, 9, K], vectors [R, r, 3, 1]}
+        {online,ema}.scores.*     forces and torques that are read out of them
+Inputs  of R complexes with r residues, K neighbours of each, S poses, n atoms, m torsions:
+        receptor.{types [R, r], {neighbours,weights,distances} [R, r, K], angles [R, r, K, 3], frames [R, r, 9, K], vectors [R, r, 3, 1]}
         ligand.{features [R, n, 1], mask [R, n], bonds [R, 4, n, n], positions [R, S, n, 3]}, torsions.{from,to,sides [R, m, n]}
         visible.{positions [R, r, 3], mask [R, r]}, times, reach [R, S]
         targets.{tr,rot [R, S, 3], tor [R, S, m]}, weights [R, S, 1], torsions.weights [R, S, m]; lr and ema, scalars

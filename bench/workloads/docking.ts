@@ -24,9 +24,12 @@ const filled = (shape: readonly number[], value: number): NdArray => {
 };
 
 /** Whole numbers below `count`, and what `first` adds to each row. */
-function integers(random: Stream, [rows, ...rest]: readonly [number, ...number[]], count: number, first = (_: number) => 0): NdArray {
+function integers(
+  random: Stream, [rows, ...rest]: readonly [number, ...number[]], count: number, first: (row: number) => number = () => 0,
+): NdArray {
   const each = rest.reduce((a, b) => a * b, 1);
-  return int32([rows, ...rest], Int32Array.from(random.integers(rows * each, count), (value, i) => value + first(Math.floor(i / each))));
+  const drawn = random.integers(rows * each, count);
+  return int32([rows, ...rest], Int32Array.from(drawn, (value, i) => value + first(Math.floor(i / each))));
 }
 
 /** The step of byo dock-bootstrap train on complexes of one size, so without padding. */
@@ -35,9 +38,12 @@ export const docking = workload({
   title: 'docking score model, 16 complexes of 75 beads x 4 poses of 9 atoms',
   peer: 'docking_step.py',
   defaults: {
-    batch: 16, width: 32, vectors: 12, layers: 4, receptorLayers: 2, neighbours: 12, radial: 24, poses: 4, atoms: 9, torsions: 3, nodes: 75,
+    batch: 16, width: 32, vectors: 12, layers: 4, receptorLayers: 2, neighbours: 12, radial: 24, poses: 4, atoms: 9, torsions: 3,
+    nodes: 75,
   },
-  tiny: { batch: 2, width: 8, vectors: 4, layers: 2, receptorLayers: 1, neighbours: 3, radial: 5, poses: 2, atoms: 5, torsions: 2, nodes: 7 },
+  tiny: {
+    batch: 2, width: 8, vectors: 4, layers: 2, receptorLayers: 1, neighbours: 3, radial: 5, poses: 2, atoms: 5, torsions: 2, nodes: 7,
+  },
 
   program: (sizes) => scorePrograms(networkOf(sizes), { tr: 0.33, rot: 0.33, tor: 0.33 }, {
     steps: 1, lr: 1e-3, lrSchedule: 'constant', warmup: 0, clip: 5, ema: 0.999, weightDecay: 0,

@@ -9,8 +9,8 @@ import { stream } from '../../../src/core/random.js';
 import { ByShape } from '../../../src/core/train/by-shape.js';
 import { TOY_NOISE, toyComplex, toyNetwork } from '../../support/docking.js';
 
-// What a network may know of one complex at one strength of noise is every factor's way back. With a sign, a frame or a scale wrong
-// on either side (noise and its score, or forces and torques that are read out) its loss would stay at that of saying nothing.
+// Of one complex at one strength of noise a network can learn every factor's way back. With a sign or a frame wrong on either side
+// (noise and its score, or forces and torques that are read out) its loss would stay at that of saying nothing.
 test('a network learns the way back of translation, rotation and torsions by heart', async () => {
   const complex = toyComplex('learnt', { atoms: 9, nodes: 24 });
   const network = toyNetwork({ scalars: 16, vectors: 8 });
