@@ -1,6 +1,6 @@
-# Docking from nothing to a table of successes, in one Makefile: synthetic pockets are drawn (or real complexes prepared), a score and a
-# confidence model trained, the test part docked and evaluated, then bootstrapped without true poses and evaluated again beside what was
-# before. The defaults take some minutes and teach little; raise EPOCHS, FAMILIES and ITERATIONS for a study.
+# Docking from nothing to a table of successes, in one Makefile: synthetic pockets are drawn (or real complexes prepared), a score
+# and a confidence model trained, the test part docked and evaluated, then bootstrapped without true poses and evaluated again
+# beside what was before. The defaults take some minutes and teach little; raise EPOCHS, FAMILIES and ITERATIONS for a study.
 #
 #     make -f docking.mk                          with byo on the PATH
 #     make -f docking.mk BYO='node ../bin/byo.js' from a checkout

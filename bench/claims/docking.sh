@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Does confidence bootstrapping teach a docking model families of pockets that it never saw, without a true pose of theirs? For every
-# seed, synthetic families to train on and others held out; a score and a confidence model of the first; poses of unseen complexes of
-# the same families and of the held-out ones; then, for every held-out family by itself, bootstrapping as published (early times above
-# all) and a control that is fine-tuned at late times only. What is bootstrapped is a copy of the data without the true poses of
-# held-out families, which are read only to evaluate. Tiny models seldom come within 2 Å: shares below 5 Å and medians stand beside.
-# Intervals are Student's over families of all seeds, differences are paired by family. At the same time real complexes: side chains of
-# their proteins are cut out and learnt from, their ligands are docked within POCKET Å and evaluated, to see that nothing fails; with so
-# few complexes success is not expected. About 40 minutes on 2 cores (estimated from times of steps); what is not done by LIMIT_S is
-# left out and said.
+# Does confidence bootstrapping teach a docking model families of pockets that it never saw, without a true pose of theirs? For
+# every seed, synthetic families to train on and others held out; a score and a confidence model of the first; poses of unseen
+# complexes of the same families and of the held-out ones; then, for every held-out family by itself, bootstrapping as published
+# (early times above all) and a control that is fine-tuned at late times only. What is bootstrapped is a copy of the data without
+# the true poses of held-out families, which are read only to evaluate. Tiny models seldom come within 2 Å: shares below 5 Å and
+# medians stand beside. Intervals are Student's over families of all seeds, differences are paired by family. At the same time real
+# complexes: side chains of their proteins are cut out and learnt from, their ligands are docked among residues within POCKET Å and
+# evaluated, to see that nothing fails; with so few complexes success is not expected. About 40 minutes on 2 cores (estimated from
+# times of steps); what is not done by LIMIT_S is left out and said.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 OUT=${OUT:-runs/docking}

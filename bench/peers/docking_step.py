@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""DOCKING: denoising score matching of poses (DiffDock) with a PaiNN-like network; 16 complexes of 75 residues, 4 poses of 9 atoms.
+"""DOCKING: denoising score matching of poses (DiffDock) and a PaiNN-like network; 16 complexes of 75 residues, 4 poses.
 
 State   {online,ema}.receptor.*   residues: scalars and vectors, messages from the nearest ones
         {online,ema}.ligand.*     atoms: messages from residues and from each other

@@ -42,7 +42,8 @@ export const docking = workload({
     nodes: 75,
   },
   tiny: {
-    batch: 2, width: 8, vectors: 4, layers: 2, receptorLayers: 1, neighbours: 3, radial: 5, poses: 2, atoms: 5, torsions: 2, nodes: 7,
+    batch: 2, width: 8, vectors: 4, layers: 2, receptorLayers: 1, neighbours: 3, radial: 5, poses: 2, atoms: 5, torsions: 2,
+    nodes: 7,
   },
 
   program: (sizes) => scorePrograms(networkOf(sizes), { tr: 0.33, rot: 0.33, tor: 0.33 }, {
@@ -52,7 +53,8 @@ export const docking = workload({
   inputs: (sizes, random) => {
     const { batch: graphs, poses, atoms, torsions, nodes, neighbours: k } = sizes;
     const bonds = float32([graphs, ORDERS, atoms, atoms]);
-    const [from, to, sides] = ['from', 'to', 'sides'].map(() => float32([graphs, torsions, atoms])) as [NdArray, NdArray, NdArray];
+    const perTorsion = (): NdArray => float32([graphs, torsions, atoms]);
+    const [from, to, sides] = [perTorsion(), perTorsion(), perTorsion()];
     const ends = random('torsions').integers(graphs * torsions, atoms - 1);
     for (let g = 0; g < graphs; g++) {
       for (let i = 1; i < atoms; i++) {
@@ -81,7 +83,8 @@ export const docking = workload({
       'torsions.from': from, 'torsions.to': to, 'torsions.sides': sides,
       'visible.positions': scaled('visible.positions', [graphs, nodes, 3], 7), 'visible.mask': filled([graphs, nodes], 1),
       'times': uniform(random('times'), [graphs, poses], 0, 1), 'reach': filled([graphs, poses], 24),
-      'targets.tr': gaussian(random('targets.tr'), [graphs, poses, 3]), 'targets.rot': scaled('targets.rot', [graphs, poses, 3], 0.6),
+      'targets.tr': gaussian(random('targets.tr'), [graphs, poses, 3]),
+      'targets.rot': scaled('targets.rot', [graphs, poses, 3], 0.6),
       'targets.tor': gaussian(random('targets.tor'), [graphs, poses, torsions]),
       'weights': filled([graphs, poses, 1], 1), 'torsions.weights': filled([graphs, poses, torsions], 1),
       'lr': filled([], 1 / 512), 'ema': filled([], 0.96875),

@@ -220,7 +220,7 @@ interface Pairs {
 
 /**
  * Messages to N nodes from K others, in weighted means: ds = mean a(h), dv = mean b(h) r + c(h) v_j + q(h) v_j x r with r the
- * unit vector to the other node and h a hidden layer of both nodes, their distance and `told`. As a, b and c are linear in h, sums
+ * unit vector to the other node and h a hidden layer of both nodes, their distance and `told`. As a, b, c are linear in h, sums
  * over j come first where they can; r is (x_j - x_i) / d, so that no array of all pairs has an axis of space.
  */
 function messages(
