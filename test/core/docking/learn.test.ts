@@ -9,8 +9,8 @@ import { stream } from '../../../src/core/random.js';
 import { ByShape } from '../../../src/core/train/by-shape.js';
 import { TOY_NOISE, toyComplex, toyNetwork } from '../../support/docking.js';
 
-// At one strength of noise the way back of one complex is all there is to learn: a read-out that cannot carry a factor, or a target
-// that turns otherwise than forces and torques do, would stay at the loss of saying nothing.
+// At one strength of noise the way back of one complex is all there is to learn: a read-out that cannot carry a factor, or a
+// target that turns otherwise than forces and torques do, would stay at the loss of saying nothing.
 test('a network learns the way back of translation, rotation and torsions by heart', async () => {
   const complex = toyComplex('learnt', { atoms: 9, nodes: 24 });
   const network = toyNetwork({ scalars: 16, vectors: 8 });
