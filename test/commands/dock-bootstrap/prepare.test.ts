@@ -96,7 +96,8 @@ describe('dock-bootstrap prepare', () => {
     await mkdir(at('deposited/one'), { recursive: true });
     await mkdir(at('deposited/stiff'), { recursive: true });
     const lines = strand('A', 0).trimEnd().split('\n');
-    const changed = (line: string, from: number, text: string): string => line.slice(0, from) + text + line.slice(from + text.length);
+    const changed = (line: string, from: number, text: string): string =>
+      line.slice(0, from) + text + line.slice(from + text.length);
     const [alternate, second] = ['A', 'B'].map((code, i) => changed(changed(lines[4]!, 16, code), 56, i === 0 ? '0.40' : '0.60'));
     const model = [
       ...lines.slice(0, 4), alternate!, changed(second!, 30, '   2.200'),
