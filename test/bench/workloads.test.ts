@@ -40,6 +40,7 @@ const TOLERANCE: Readonly<Record<string, { readonly losses: number; readonly mov
   w7: { losses: 2e-5, moved: 1e-4 },
   w8: { losses: 2e-4, moved: 2e-4 },
   w9: { losses: 5e-6, moved: 2e-5 },
+  docking: { losses: 2e-6, moved: 2e-4 },
   krrst: { losses: 2e-5, moved: 2e-4 },
 };
 

@@ -52,3 +52,17 @@ describe('the job in examples/ci', () => {
     expect(bad.stdout).toContain('encoder-0.st: the same bytes again');
   });
 });
+
+describe('the study in examples/docking.mk', () => {
+  it('goes from pockets to successes before and after bootstrapping, and a second make does nothing', async () => {
+    const docking = () => execa('make', ['-f', join(examples, 'docking.mk'), `BYO=${BYO}`, 'FAMILIES=1', 'PER_FAMILY=4', 'PER_HELD_OUT=2',
+      'EPOCHS=1', 'ITERATIONS=1', 'UPDATES=2', 'SAMPLES=2', 'STEPS=2',
+      'NETWORK=--scalars 8 --vectors 4 --layers 1 --receptor-layers 1'], { cwd, reject: false, env: { MAKEFLAGS: '' } });
+    const first = await docking();
+    expect(first.exitCode, first.stderr).toBe(0);
+    const after = JSON.parse(readFileSync(join(cwd, 'docking-out/after.json'), 'utf8')) as Record<string, unknown>;
+    expect(after).toMatchObject({ complexes: 2, missing: 0, differences: expect.arrayContaining([expect.objectContaining({ key: 'top1' })]) });
+    expect(readFileSync(join(cwd, 'docking-out/success.svg'), 'utf8')).toContain('<svg');
+    expect((await docking()).stdout).toMatch(/Nothing to be done/);
+  });
+});

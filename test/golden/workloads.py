@@ -34,6 +34,8 @@ SIZES = {
     'w7_simsiam': {'batch': 8, 'size': 16, 'width': 2, 'hidden': 8, 'projection': 8, 'bottleneck': 4},
     'w8_swav': {'batch': 8, 'size': 16, 'small': 8, 'crops': 2, 'width': 2, 'hidden': 8, 'projection': 4, 'prototypes': 5},
     'w9_byol_group': {'batch': 8, 'size': 16, 'width': 2, 'hidden': 8, 'projection': 4, 'groups': 2},
+    'docking_step': {'batch': 2, 'width': 6, 'vectors': 4, 'layers': 2, 'receptorLayers': 2, 'neighbours': 3, 'radial': 5, 'poses': 2,
+                     'atoms': 5, 'torsions': 2, 'nodes': 7},
     'krrst_step': {'batch': 8, 'size': 16, 'width': 2, 'synthetic': 6, 'dimension': 3, 'ridge': 0.01},
 }
 

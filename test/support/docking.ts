@@ -4,7 +4,7 @@ import { SPLIT } from '../../src/core/data/images.js';
 import type { Complex, Complexes } from '../../src/core/docking/complexes.js';
 import type { NetworkSpec } from '../../src/core/docking/network.js';
 import type { NoiseRanges } from '../../src/core/docking/noise.js';
-import { centroid } from '../../src/core/docking/rigid.js';
+import { centroid } from '../../src/core/chem/geometry.js';
 import { stream, type Stream } from '../../src/core/random.js';
 
 /** A zig-zag chain of `atoms` carbons with a branch and a nitrogen at its end: bond length 1.5 Å, no symmetry, chiral. */

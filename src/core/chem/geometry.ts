@@ -34,6 +34,20 @@ export function rotation(u1: number, u2: number, u3: number): readonly number[] 
   ];
 }
 
+/** Rodrigues' formula: the rotation [3, 3] about the direction of a vector by its length. */
+export function rotationMatrix(vector: ArrayLike<number>): Float64Array {
+  const [x, y, z] = [vector[0], vector[1], vector[2]];
+  const angle = Math.hypot(x, y, z);
+  // sin(a) / a and (1 - cos(a)) / a^2, whose limits at 0 are 1 and 1/2.
+  const s = angle < 1e-8 ? 1 : Math.sin(angle) / angle;
+  const c = angle < 1e-8 ? 0.5 : 2 * (Math.sin(angle / 2) / angle) ** 2;
+  return Float64Array.of(
+    1 - c * (y * y + z * z), c * x * y - s * z, c * x * z + s * y,
+    c * x * y + s * z, 1 - c * (x * x + z * z), c * y * z - s * x,
+    c * x * z - s * y, c * y * z + s * x, 1 - c * (x * x + y * y),
+  );
+}
+
 /** Positions [n, 3], turned about `from`, which comes to lie at `to`; written to `out`, which may be `positions` itself. */
 export function rotated(
   positions: ArrayLike<number>, turn: ArrayLike<number>, from: Vector, to: Vector, out = new Float64Array(positions.length),
@@ -52,6 +66,7 @@ export function rotated(
  * the angle, in DiffDock's convention.
  */
 export function turnBond(positions: Float64Array, { u, v, moved }: Torsion, angle: number): void {
+  if (angle === 0) return;
   const [ox, oy, oz] = [positions[3 * v], positions[3 * v + 1], positions[3 * v + 2]];
   let [ax, ay, az] = [positions[3 * u] - ox, positions[3 * u + 1] - oy, positions[3 * u + 2] - oz];
   const length = Math.hypot(ax, ay, az);

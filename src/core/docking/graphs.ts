@@ -1,4 +1,5 @@
 import { float32, int32, type NdArray } from '../array.js';
+import { distance2 } from '../chem/geometry.js';
 import type { Feeds } from '../train/index.js';
 import type { Complex, Ligand, Receptor } from './complexes.js';
 import { angleCount, frameGroups, type BatchShape, type NetworkSpec } from './network.js';
@@ -22,7 +23,7 @@ export function nearestResidues(receptor: Receptor, count: number): Int32Array {
   const nearest = new Int32Array(r * count).fill(-1);
   const squared = new Float64Array(r);
   for (let i = 0; i < r; i++) {
-    for (let j = 0; j < r; j++) squared[j] = squaredDistance(positions, i, positions, j);
+    for (let j = 0; j < r; j++) squared[j] = distance2(positions, i, positions, j);
     const others = Int32Array.from({ length: r - 1 }, (_, j) => (j < i ? j : j + 1));
     // Equal distances in the order of residues, so that nothing depends on the sorting.
     others.sort((a, b) => squared[a] - squared[b] || a - b);
@@ -30,11 +31,6 @@ export function nearestResidues(receptor: Receptor, count: number): Int32Array {
   }
   lists.set(count, nearest);
   return nearest;
-}
-
-function squaredDistance(a: ArrayLike<number>, i: number, b: ArrayLike<number>, j: number): number {
-  const [x, y, z] = [a[3 * i] - b[3 * j], a[3 * i + 1] - b[3 * j + 1], a[3 * i + 2] - b[3 * j + 2]];
-  return x * x + y * y + z * z;
 }
 
 /** What `receptorInputs` of `count` receptors, padded to `nodes` residues, are fed; there may be fewer. */
@@ -78,7 +74,7 @@ export function receptorFeeds(
   function pairGeometry(
     { positions, vectors }: Receptor, i: number, j: number, at: number, frame: number, weight: number,
   ): void {
-    const distance = Math.sqrt(squaredDistance(positions, i, positions, j));
+    const distance = Math.sqrt(distance2(positions, i, positions, j));
     feeds['receptor.distances'].data[at] = distance;
     const scale = distance > 0 ? 1 / distance : 0;
     const r = [0, 1, 2].map((axis) => scale * (positions[3 * j + axis] - positions[3 * i + axis]));
@@ -131,7 +127,7 @@ export function visibleResidues(
   const nearest = new Float64Array(r).fill(Infinity);
   for (const pose of poses) {
     for (let i = 0; i < pose.length / 3; i++) {
-      for (let j = 0; j < r; j++) nearest[j] = Math.min(nearest[j], squaredDistance(pose, i, positions, j));
+      for (let j = 0; j < r; j++) nearest[j] = Math.min(nearest[j], distance2(pose, i, positions, j));
     }
   }
   const order = Int32Array.from({ length: r }, (_, j) => j).sort((a, b) => nearest[a] - nearest[b] || a - b);

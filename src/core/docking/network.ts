@@ -10,7 +10,7 @@ export const PARITIES = ['se3', 'o3'] as const;
 /**
  * All that is needed to build a network again. Its states are scalars and polar vectors (PaiNN, Schuett et al. 2021) of residues
  * and of the ligand's atoms. Residues talk to their neighbours only, so that their states are computed once for a receptor,
- * whatever the ligand does; atoms listen to every residue in reach and to each other.
+ * whatever the ligand does; atoms listen to every residue in reach and to each other, to near ones most.
  */
 export interface NetworkSpec {
   /** `o3` knows no handedness: mirrored complexes get mirrored scores. `se3` has cross products of vectors, too. */
@@ -73,6 +73,8 @@ const TIME = 32;
 const ORDERS = 4;
 /** Å: atoms of a ligand talk to each other over bonds and up to here. */
 const LIGAND_REACH = 5;
+/** Å: a node of this distance weighs half as much in a mean of messages as one close by; contacts are few among many others. */
+const CONTACT = 4;
 /** Å: distances are softened by this where they divide. */
 const SOFT = 0.1;
 /** Nearest and farthest centre of a radial function, in Å. */
@@ -208,29 +210,29 @@ interface End {
 interface Pairs {
   /** [B, E, N K]: radial functions and bonds. */
   readonly edges: Tensor;
-  /** 1 within reach, else 0: [B, 1, N, K]. */
-  readonly within: Tensor;
+  /** Weight in means: 0 beyond reach, less the farther off within it: [B, 1, N, K]. */
+  readonly weights: Tensor;
   /** 1 over the distance: [B, 1, N, K]. */
   readonly inverse: Tensor;
-  /** 1 over the number of others within reach of a listener: [B, 1, N]. */
+  /** 1 over the sum of a listener's weights: [B, 1, N]. */
   readonly share: Tensor;
 }
 
 /**
- * Mean messages to N nodes from K others: ds = mean a(h), dv = mean b(h) r + c(h) v_j + q(h) v_j x r with r the unit vector to
- * the other node and h a hidden layer of both nodes, their distance and `told`. As a, b and c are linear in h, sums over j come
- * first where they can; r is (x_j - x_i) / d, so that no array of all pairs has an axis of space.
+ * Messages to N nodes from K others, in weighted means: ds = mean a(h), dv = mean b(h) r + c(h) v_j + q(h) v_j x r with r the
+ * unit vector to the other node and h a hidden layer of both nodes, their distance and `told`. As a, b, c are linear in h, sums
+ * over j come first where they can; r is (x_j - x_i) / d, so that no array of all pairs has an axis of space.
  */
 function messages(
   { scalars: ns, vectors: nv, parity }: NetworkSpec, scope: Scope, to: End, from: End, pairs: Pairs, told: Tensor,
 ): { ds: Tensor; dv: Tensor } {
-  const { edges, within, inverse, share } = pairs;
+  const { edges, weights, inverse, share } = pairs;
   const [graphs, , listeners] = to.s.shape;
   const speakers = from.s.shape[2];
   const hidden = silu(add(
     add(reshape(mix(scope.at('edge'), edges, ns), [graphs, ns, listeners, speakers]),
       unsqueeze(add(mix(scope.at('own'), to.s, ns, { bias: false }), told), 3)),
-    unsqueeze(mix(scope.at('other'), from.s, ns, { bias: false }), 2))).mul(within);
+    unsqueeze(mix(scope.at('other'), from.s, ns, { bias: false }), 2))).mul(weights);
   const ds = mix(scope.at('scalar'), hidden.sum(3).mul(share), ns, { bias: false });
 
   const [x, perSpeaker] = [unsqueeze(to.x, 1), unsqueeze(share, 3)];
@@ -362,9 +364,12 @@ function distancesBetween(a: Tensor, b: Tensor): Tensor {
 function pairsOf({ radial }: NetworkSpec, distances: Tensor, within: Tensor, bonds?: Tensor): Pairs {
   const [graphs, , n, k] = distances.shape;
   const basis = radialBasis(distances, radial, 1);
+  const squares = square(distances);
+  const weights = within.mul(recip(squares.mul(1 / CONTACT ** 2).add(1)));
   return {
     edges: reshape(bonds ? concat([basis, bonds], 1) : basis, [graphs, -1, n * k]),
-    within, inverse: recip(sqrt(square(distances).add(SOFT ** 2))), share: recip(maximum(within.sum(3), 1)),
+    // A listener that hears nobody has a sum of 0.
+    weights, inverse: recip(sqrt(squares.add(SOFT ** 2))), share: recip(maximum(weights.sum(3), 1e-6)),
   };
 }
 

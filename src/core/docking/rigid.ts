@@ -1,3 +1,4 @@
+import { centroid, rotated, rotationMatrix, turnBond, type Vector } from '../chem/geometry.js';
 import type { Torsion } from '../chem/torsions.js';
 import { matrix } from '../stats/matrix.js';
 import { symmetricEigen } from '../stats/linalg.js';
@@ -12,47 +13,11 @@ export interface Move {
   readonly torsions: ArrayLike<number>;
 }
 
-/** Rodrigues' formula: the rotation [3, 3] about the direction of a vector by its length. */
-export function rotationMatrix([x, y, z]: ArrayLike<number> & Iterable<number>): Float64Array {
-  const angle = Math.hypot(x, y, z);
-  // sin(a) / a and (1 - cos(a)) / a^2, whose limits at 0 are 1 and 1/2.
-  const s = angle < 1e-8 ? 1 : Math.sin(angle) / angle;
-  const c = angle < 1e-8 ? 0.5 : 2 * (Math.sin(angle / 2) / angle) ** 2;
-  return Float64Array.of(
-    1 - c * (y * y + z * z), c * x * y - s * z, c * x * z + s * y,
-    c * x * y + s * z, 1 - c * (x * x + z * z), c * y * z - s * x,
-    c * x * z - s * y, c * y * z + s * x, 1 - c * (x * x + y * y),
-  );
-}
-
-/** Mean of points: [3]. */
-export function centroid(points: Points): Float64Array {
-  const mean = new Float64Array(3);
-  for (let i = 0; i < points.length; i++) mean[i % 3] += points[i];
-  return mean.map((sum) => (3 * sum) / points.length);
-}
-
-/** R (p - from) + to for the points `which` (all of them where left out), in place. */
-function transform(
-  points: Float64Array, rotation: Float64Array, from: ArrayLike<number>, to: ArrayLike<number>, which?: readonly number[],
-): void {
-  const count = which?.length ?? points.length / 3;
-  for (let k = 0; k < count; k++) {
-    const at = 3 * (which ? which[k] : k);
-    const [x, y, z] = [points[at] - from[0], points[at + 1] - from[1], points[at + 2] - from[2]];
-    for (let axis = 0; axis < 3; axis++) {
-      const row = 3 * axis;
-      points[at + axis] = rotation[row] * x + rotation[row + 1] * y + rotation[row + 2] * z + to[axis];
-    }
-  }
-}
-
 /** Points turned about their mean by an axis-angle vector and then shifted. */
 export function moveRigidly(points: Points, rotation: ArrayLike<number>, translation: ArrayLike<number>): Float64Array {
-  const moved = Float64Array.from(points);
-  const mean = centroid(moved);
-  transform(moved, rotationMatrix(Float64Array.from(rotation)), mean, mean.map((value, axis) => value + translation[axis]));
-  return moved;
+  const mean = centroid(points);
+  const [x, y, z] = mean;
+  return rotated(points, rotationMatrix(rotation), mean, [x + translation[0], y + translation[1], z + translation[2]]);
 }
 
 /**
@@ -61,13 +26,7 @@ export function moveRigidly(points: Points, rotation: ArrayLike<number>, transla
  */
 export function turnTorsions(points: Points, torsions: readonly Torsion[], angles: ArrayLike<number>): Float64Array {
   const turned = Float64Array.from(points);
-  torsions.forEach(({ u, v, moved }, i) => {
-    if (angles[i] === 0) return;
-    const pivot = turned.slice(3 * v, 3 * v + 3);
-    const axis = pivot.map((value, k) => turned[3 * u + k] - value);
-    const scale = angles[i] / Math.hypot(...axis);
-    transform(turned, rotationMatrix(axis.map((value) => value * scale)), pivot, pivot, moved);
-  });
+  torsions.forEach((torsion, i) => turnBond(turned, torsion, angles[i]));
   return turned;
 }
 
@@ -76,13 +35,11 @@ export function turnTorsions(points: Points, torsions: readonly Torsion[], angle
  * never reflect). Where the best rotation is not unique (points on a line) they are only shifted.
  */
 export function alignTo(a: Points, b: Points): Float64Array {
-  const aligned = Float64Array.from(a);
   const [from, to] = [centroid(a), centroid(b)];
-  transform(aligned, bestRotation(a, b, from, to), from, to);
-  return aligned;
+  return rotated(a, bestRotation(a, b, from, to), from, to);
 }
 
-function bestRotation(a: Points, b: Points, from: Float64Array, to: Float64Array): Float64Array {
+function bestRotation(a: Points, b: Points, from: Vector, to: Vector): Float64Array {
   const h = new Float64Array(9);
   for (let at = 0; at < a.length; at += 3) {
     for (let i = 0; i < 3; i++) {

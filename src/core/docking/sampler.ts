@@ -1,6 +1,7 @@
+import { centroid } from '../chem/geometry.js';
 import type { Torsion } from '../chem/torsions.js';
 import type { Stream } from '../random.js';
-import { centroid, moveLigand, moveRigidly, turnTorsions, type Move } from './rigid.js';
+import { moveLigand, moveRigidly, turnTorsions, type Move } from './rigid.js';
 import { diffusionAt, perFactor, sigmaAt, type Factor, type NoiseRanges, type PerFactor } from './noise.js';
 import { uniformRotation } from './so3.js';
 

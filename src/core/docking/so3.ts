@@ -1,3 +1,4 @@
+import { direction, type Vector } from '../chem/geometry.js';
 import type { Stream } from '../random.js';
 
 /**
@@ -57,7 +58,7 @@ export function igso3ScoreNorm(eps: number, points = 512): number {
 /** A rotation from IGSO(3) as an axis-angle vector [3], by the table. */
 export function sampleIgso3(eps: number, random: Stream): Float64Array {
   const angle = igso3Quantile(random.next(), eps);
-  return randomAxis(random).map((value) => value * angle);
+  return Float64Array.from(randomAxis(random), (value) => value * angle);
 }
 
 /** A rotation of the uniform distribution as an axis-angle vector [3]: a random unit quaternion. */
@@ -72,13 +73,7 @@ export function uniformRotation(random: Stream): Float64Array {
 }
 
 /** A direction of the uniform distribution: [3]. */
-export function randomAxis(random: Stream): Float64Array {
-  for (;;) {
-    const direction = Float64Array.from(random.normal(3));
-    const length = Math.hypot(...direction);
-    if (length > 1e-6) return direction.map((value) => value / length);
-  }
-}
+export const randomAxis = (random: Stream): Vector => direction(random.next(), random.next());
 
 /** The angle below which a share u of the mass lies. */
 export function igso3Quantile(u: number, eps: number): number {

@@ -92,6 +92,50 @@ describe('dock-bootstrap prepare', () => {
     expect(complexes[0]!.ligand.molecule.elements).toHaveLength(5);
   });
 
+  it('takes proteins as they are deposited, and ligands of one atom or without bonds that turn', async () => {
+    await mkdir(at('deposited/one'), { recursive: true });
+    await mkdir(at('deposited/stiff'), { recursive: true });
+    const lines = strand('A', 0).trimEnd().split('\n');
+    const changed = (line: string, from: number, text: string): string =>
+      line.slice(0, from) + text + line.slice(from + text.length);
+    const [alternate, second] = ['A', 'B'].map((code, i) => changed(changed(lines[4]!, 16, code), 56, i === 0 ? '0.40' : '0.60'));
+    const model = [
+      ...lines.slice(0, 4), alternate!, changed(second!, 30, '   2.200'),
+      // Residue 2 lacks its C; 3 becomes 1A.
+      ...lines.slice(5, 10).filter((line) => line.slice(13, 15) !== 'C '), ...lines.slice(10, 15).map((line) => changed(line, 22, '   1A')),
+      ...lines.slice(15), 'HETATM   90  O   HOH A 201       9.000   9.000   9.000  1.00  0.00           O',
+      'HETATM   91 NA    NA A 202      12.000   9.000   9.000  1.00  0.00          NA',
+    ];
+    const protein = ['MODEL        1', ...model, 'ENDMDL', 'MODEL        2', ...model, 'ENDMDL', 'END', ''].join('\n');
+    const ligand = (count: number): string => {
+      const rows = Array.from({ length: count }, (_, i) => `${[5 + 1.4 * i, 4.5, 1].map((x) => x.toFixed(4).padStart(10)).join('')} C   0  0`);
+      const bonds = rows.slice(1).map((_, i) => `${String(i + 1).padStart(3)}${String(i + 2).padStart(3)}  1  0`);
+      const counts = `${String(count).padStart(3)}${String(bonds.length).padStart(3)}  0  0  0  0  0  0  0  0999 V2000`;
+      return ['ligand', '', '', counts, ...rows, ...bonds, 'M  END', '$$$$', ''].join('\n');
+    };
+    for (const [name, atoms] of [['one', 1], ['stiff', 2]] as const) {
+      await writeFile(at(`deposited/${name}/protein.pdb`), protein);
+      await writeFile(at(`deposited/${name}/ligand.sdf`), ligand(atoms));
+    }
+    const { stderr } = await run('dock-bootstrap', 'prepare', 'deposited', '-o', 'deposited.st', '-v');
+    expect(stderr).toContain('left out 1 further models; 1 atoms of water; NA (1 atoms); 1 atoms at alternate places; '
+      + '1 residues without N, CA or C');
+    const { complexes } = await read('deposited.st');
+    expect(complexes.map(({ ligand: { molecule: { elements }, torsions }, receptor: { types } }) =>
+      [elements.length, torsions.length, types.length]))
+      .toEqual([[1, 0, 5], [2, 0, 5]]);
+    // The fuller alternate is kept.
+    const [{ receptor, center }] = complexes;
+    const carbons = [...receptor.atoms.elements.keys()].map((i) => receptor.atoms.positions[3 * i]! + center[0]);
+    expect(carbons.some((x) => Math.abs(x - 2.2) < 1e-4)).toBe(true);
+    await run('dock-bootstrap', 'train', 'deposited.st', '--scalars', '4', '--vectors', '2', '--layers', '1', '--receptor-layers', '1',
+      '--neighbours', '2', '--radial', '4', '--epochs', '1', '--threads', '1', '-q', '-o', 'deposited-score.st');
+    await run('dock-bootstrap', 'sample', 'deposited.st', '-m', 'deposited-score.st', '--samples', '2', '--steps', '2', '--threads', '1',
+      '-q', '-o', 'deposited-poses.st');
+    const evaluated = await run('dock-bootstrap', 'evaluate', 'deposited-poses.st', '--data', 'deposited.st', '--json');
+    expect(JSON.parse(evaluated.stdout)).toMatchObject({ complexes: 2, missing: 0 });
+  });
+
   it('crops large proteins and says so', async () => {
     const done = await run('dock-bootstrap', 'prepare', 'set', '--max-residues', '4', '--limit', '1', '-o', 'cropped.st');
     expect(done.stderr).toContain('first: kept the 4 of 6 residues that are nearest to the ligand');

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { rotationMatrix } from '../../../src/core/chem/geometry.js';
 import type { Torsion } from '../../../src/core/chem/torsions.js';
 import type { Complex } from '../../../src/core/docking/complexes.js';
 import { ligandFeeds, receptorFeeds, visibleRows, type PosedLigand } from '../../../src/core/docking/graphs.js';
@@ -6,7 +7,6 @@ import { shapeOf } from '../../../src/core/docking/learn.js';
 import {
   confidence, encodeReceptors, ligandInputs, PARITIES, receptorInputs, scores, visibleStates, type BatchShape, type NetworkSpec,
 } from '../../../src/core/docking/network.js';
-import { rotationMatrix } from '../../../src/core/docking/rigid.js';
 import { input } from '../../../src/core/graph/index.js';
 import { initialState, stepProgram } from '../../../src/core/nn/index.js';
 import { stream } from '../../../src/core/random.js';

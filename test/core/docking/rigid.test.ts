@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import { centroid, rotationMatrix } from '../../../src/core/chem/geometry.js';
 import { rotatableBonds, type Torsion } from '../../../src/core/chem/torsions.js';
 import { addNoise, sigmaAt, diffusionAt, scoreScales } from '../../../src/core/docking/noise.js';
-import { alignTo, centroid, moveLigand, moveRigidly, rotationMatrix, turnTorsions } from '../../../src/core/docking/rigid.js';
+import { alignTo, moveLigand, moveRigidly, turnTorsions } from '../../../src/core/docking/rigid.js';
 import { wrapAngle } from '../../../src/core/docking/torus.js';
 import { stream } from '../../../src/core/random.js';
 import { crossed, dihedralsOf, dotted, minus, zigzag } from '../../support/docking.js';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { rotationMatrix } from '../../../src/core/docking/rigid.js';
+import { rotationMatrix } from '../../../src/core/chem/geometry.js';
 import {
   igso3AngleDensity, igso3Density, igso3Quantile, igso3Score, igso3ScoreNorm, sampleIgso3, tabulatedScoreNorm, uniformRotation,
 } from '../../../src/core/docking/so3.js';
