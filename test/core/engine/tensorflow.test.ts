@@ -148,7 +148,7 @@ describe('memory', () => {
     const x = float32([2], [1, 2]);
     const { x: y } = await executable.run({ x });
     x.data.fill(9);
-    y!.data.fill(8);
+    (y!.data as Float32Array).fill(8);
     expect(numbersOf(executable.getState().get('last')!)).toEqual([1, 2]);
     executable.dispose();
   });

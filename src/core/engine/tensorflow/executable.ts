@@ -53,7 +53,7 @@ export class TensorFlowExecutable implements Executable {
     const { tf } = loadTensorFlow(threads);
     this.tf = tf;
     this.steps = plan(program);
-    for (const tensor of liveNodes(program)) if (isConstant(tensor)) this.constants.set(tensor, kernels[tensor.op]!(tensor, [], tf));
+    for (const tensor of liveNodes(program).filter(isConstant)) this.constants.set(tensor, kernels[tensor.op]!(tensor, [], tf));
     for (const { name, tensor } of program.state) this.state.set(name, tf.zeros([...tensor.shape], tensor.dtype));
     for (const [name, tensor] of program.outputs) this.outputs.set(name, hostArray(tensor));
   }
