@@ -28,7 +28,8 @@ interface Plan {
   readonly steps: number;
   readonly startRuns: number;
   readonly largest: {
-    readonly batch: number; readonly size: number; readonly start: number; readonly step: number; readonly limitsGiB: readonly number[];
+    readonly batch: number; readonly size: number; readonly start: number; readonly step: number;
+    readonly limitsGiB: readonly number[];
   };
 }
 

@@ -49,7 +49,8 @@ test('nothing is run that may take more than the machine has; beyond it widths a
     expect(mb(width)).toBeLessThanOrEqual(free);
     return mb(width);
   };
-  const { points: run, largest, stopped } = await largestWidths({ start: 8, step: 8, limitsGiB: [1, 16], peakMb, freeMb: () => free });
+  const search = { start: 8, step: 8, limitsGiB: [1, 16], peakMb, freeMb: () => free };
+  const { points: run, largest, stopped } = await largestWidths(search);
   expect([stopped, run.map(({ width }) => width)]).toEqual([true, [8, 16, 32, 64]]);
   const exact = Math.floor((-2 + Math.sqrt(4 + 2 * (16 * 1024 - 100))) / 8) * 8;
   expect(largest[1]).toEqual({ limitGiB: 16, width: exact, measured: false });

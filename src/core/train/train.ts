@@ -128,8 +128,8 @@ const STEPS_ALONE = 2;
 const SEEN_LATE_MS = 1;
 
 /**
- * Tells how long steps wait for data. The end of a run is seen on the JavaScript thread, which preparing data may keep busy beyond
- * it; then the fastest run so far stands in for this one's time. The first steps run alone, so that there is such a time.
+ * Tells how long steps wait for data. The end of a run is seen on the JavaScript thread, which preparing data may keep busy
+ * beyond it; then the fastest run so far stands in for this one's time. The first steps run alone, so that there is such a time.
  */
 export function dataTimer() {
   let fastest = Infinity;
@@ -137,7 +137,7 @@ export function dataTimer() {
   return {
     /** Whether the next step's data should be prepared after this step. */
     wantsStepAlone: () => steps < STEPS_ALONE,
-    /** Milliseconds since the step began: when its run was seen to end, when the next data were ready. Returns the wait between. */
+    /** From the step's beginning, in ms: to where its run was seen to end, to where the next data were ready. Returns the wait. */
     waited({ ran, prepared, alone }: { ran: number; prepared: number; alone: boolean }): number {
       steps += 1;
       fastest = Math.min(fastest, ran);
