@@ -137,7 +137,7 @@ export function dataTimer() {
   return {
     /** Whether the next step's data should be prepared after this step. */
     wantsStepAlone: () => steps < STEPS_ALONE,
-    /** From the step's beginning, in ms: to where its run was seen to end, to where the next data were ready. Returns the wait. */
+    /** Takes ms from the step's beginning to the seen end of its run and to the next data; returns the wait. */
     waited({ ran, prepared, alone }: { ran: number; prepared: number; alone: boolean }): number {
       steps += 1;
       fastest = Math.min(fastest, ran);
