@@ -20,12 +20,17 @@ export interface CsvRecords {
 export function parseRecords(text: string, source: string, { delimiter = delimiterOf(text) }: CsvOptions = {}): CsvRecords {
   let parsed: { record: string[]; info: { lines: number } }[];
   try {
-    parsed = parse(text, { delimiter, skip_empty_lines: true, trim: true, bom: true, info: true }) as never;
+    parsed = parse(text, {
+      delimiter, record_delimiter: LINE_ENDS, skip_empty_lines: true, trim: true, bom: true, info: true,
+    }) as never;
   } catch (error) {
     throw new InputError(`${source} is not a table of ${NAMES[delimiter] ?? `'${delimiter}'`}-separated values: ${(error as Error).message}`);
   }
   return { records: parsed.map(({ record }) => record), lines: parsed.map(({ info }) => info.lines) };
 }
+
+/** All of them in one text: lines of files from several systems are joined. */
+const LINE_ENDS = ['\r\n', '\n', '\r'];
 
 const NAMES: Readonly<Record<string, string>> = { ',': 'comma', ';': 'semicolon', '\t': 'tab' };
 

@@ -32,6 +32,10 @@ describe('tables of text', () => {
     expect(columns(await read('t.tsv', 'a,b\tc\n1\t2\n'))).toEqual({ 'a,b': ['1'], c: ['2'] });
   });
 
+  it('may end their lines in several ways, as joined files of several systems do', async () => {
+    expect(columns(await read('t.csv', 'a,b\r\n1,x\n2,y\r\n3,z\r4,w'))).toEqual({ a: ['1', '2', '3', '4'], b: ['x', 'y', 'z', 'w'] });
+  });
+
   it('without a header are numbered, and may be gzipped', async () => {
     const table = await read('t.csv.gz', gzipSync('1,x\n2,y\n'), { header: false });
     expect([columns(table), table.place(1)]).toEqual([{ c1: ['1', '2'], c2: ['x', 'y'] }, `${table.source}, line 2`]);
