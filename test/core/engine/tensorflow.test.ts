@@ -81,6 +81,7 @@ const TOLERANCE: Readonly<Record<string, { readonly loss: number; readonly state
   w9: { loss: 2e-6, state: 2e-3 },
   krrst: { loss: 1e-6, state: 5e-4 },
   ddim: { loss: 1e-6, state: 0 },
+  docking: { loss: 1e-6, state: 5e-5 },
 };
 
 describe.each(workloads.map((workload) => ({ name: workload.name, workload })))('workload $name', ({ name, workload }) => {

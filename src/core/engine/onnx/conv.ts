@@ -1,5 +1,5 @@
 import { int32 } from '../../array.js';
-import type { ConvAttrs, Tensor } from '../../graph/index.js';
+import { valueInputs, type ConvAttrs, type Tensor } from '../../graph/index.js';
 import type { OnnxBuilder } from './builder.js';
 import * as winograd from './winograd.js';
 
@@ -19,11 +19,41 @@ const attrsOf = (t: Tensor): ConvAttrs => t.attrs as unknown as ConvAttrs;
 
 export function emitConv(t: Tensor, [x, w]: readonly string[], b: OnnxBuilder): string {
   const [image, filter] = t.inputs as [Tensor, Tensor];
-  if (winograd.applies(b, attrsOf(t), image.shape, filter.shape, winograd.MIN_CHANNEL_PRODUCT.map)) {
-    return winograd.forward(b, x!, w!, image.shape, filter.shape);
-  }
-  return b.op('Conv', [x!, w!], { kernel_shape: filter.shape.slice(2), ...convAttributes(attrsOf(t)) });
+  return byWinograd(t, b) ? winograd.forward(b, x!, w!, image.shape, filter.shape) : plainConv(t, [x!, w!], b);
 }
+
+const byWinograd = (t: Tensor, b: OnnxBuilder): boolean =>
+  winograd.applies(b, attrsOf(t), t.inputs[0]!.shape, t.inputs[1]!.shape, winograd.MIN_CHANNEL_PRODUCT.map);
+
+/** The operator on image, filter and, where there is one, bias [K]. */
+function plainConv(t: Tensor, inputs: readonly string[], b: OnnxBuilder): string {
+  return b.op('Conv', inputs, { kernel_shape: t.inputs[1]!.shape.slice(2), ...convAttributes(attrsOf(t)) });
+}
+
+/** A convolution whose result is read by a sum with a bias [K] of its channels alone: one operator does both. */
+export interface BiasedConv {
+  readonly conv: Tensor;
+  readonly bias: Tensor;
+}
+
+/** The sums of that kind among nodes in their order. */
+export function biasedConvs(nodes: readonly Tensor[], read: ReadonlySet<Tensor>, b: OnnxBuilder): Map<Tensor, BiasedConv> {
+  const readers = new Map<Tensor, number>();
+  for (const node of nodes) for (const value of valueInputs(node)) readers.set(value, (readers.get(value) ?? 0) + 1);
+  const found = new Map<Tensor, BiasedConv>();
+  for (const sum of nodes) {
+    if (sum.op !== 'add') continue;
+    for (const [conv, offset] of [sum.inputs, [...sum.inputs].reverse()] as [Tensor, Tensor][]) {
+      const bias = offset.op === 'reshape' ? offset.inputs[0]! : undefined;
+      const channels = conv.op === 'conv' ? conv.shape[1] : undefined;
+      const perChannel = bias?.rank === 1 && bias.shape[0] === channels && offset.shape.slice(-3).join() === `${channels},1,1`;
+      if (perChannel && readers.get(conv) === 1 && !read.has(conv) && !byWinograd(conv, b)) found.set(sum, { conv, bias: bias! });
+    }
+  }
+  return found;
+}
+
+export const emitBiasedConv = ({ conv }: BiasedConv, inputs: readonly string[], b: OnnxBuilder): string => plainConv(conv, inputs, b);
 
 export function emitConvInputGrad(t: Tensor, [dy, w]: readonly string[], b: OnnxBuilder): string {
   const [, filter] = t.inputs as [Tensor, Tensor];

@@ -1,5 +1,6 @@
 import type { NdArray } from '../../array.js';
 import { describeSite, inputName, liveNodes, valueInputs, type Program, type Tensor } from '../../graph/index.js';
+import { biasedConvs, emitBiasedConv } from './conv.js';
 import { OnnxBuilder, type Provider } from './builder.js';
 import { emitters } from './emit.js';
 import type { OnnxModel, OnnxValue } from './proto.js';
@@ -18,6 +19,8 @@ export const valueName = {
   output: (name: string): string => `out/${name}`,
 };
 
+const label = ({ op, site }: Tensor): string => (site ? `${op}@${describeSite(site)}` : op);
+
 /** A program as one ONNX graph for a provider; state with a value in `constants` becomes a part of the graph. */
 export function lower(program: Program, provider: Provider, constants?: ReadonlyMap<string, NdArray>): Lowered {
   const b = new OnnxBuilder(provider, constants !== undefined);
@@ -28,11 +31,21 @@ export function lower(program: Program, provider: Provider, constants?: Readonly
     values.set(tensor, constant ? b.array(constant) : valueName.state(name));
   }
 
-  for (const tensor of liveNodes(program)) {
-    if (values.has(tensor)) continue;
+  const nodesInOrder = liveNodes(program);
+  const published = new Set([...program.outputs.values(), ...program.state.flatMap(({ next }) => next ?? [])]);
+  const biased = biasedConvs(nodesInOrder, published, b);
+  const withinOthers = new Set([...biased.values()].map(({ conv }) => conv));
+  for (const tensor of nodesInOrder) {
+    if (values.has(tensor) || withinOthers.has(tensor)) continue;
+    const both = biased.get(tensor);
+    if (both) {
+      b.for(label(both.conv));
+      values.set(tensor, emitBiasedConv(both, [...both.conv.inputs, both.bias].map((t) => values.get(t)!), b));
+      continue;
+    }
     const emit = emitters[tensor.op];
     if (!emit) throw new Error(`no ONNX lowering for ${tensor.op}`);
-    b.for(tensor.site ? `${tensor.op}@${describeSite(tensor.site)}` : tensor.op);
+    b.for(label(tensor));
     values.set(tensor, emit(tensor, valueInputs(tensor).map((t) => values.get(t)!), b));
   }
 
