@@ -53,7 +53,8 @@ export function biasedConvs(nodes: readonly Tensor[], read: ReadonlySet<Tensor>,
   return found;
 }
 
-export const emitBiasedConv = ({ conv }: BiasedConv, inputs: readonly string[], b: OnnxBuilder): string => plainConv(conv, inputs, b);
+export const emitBiasedConv = ({ conv }: BiasedConv, inputs: readonly string[], b: OnnxBuilder): string =>
+  plainConv(conv, inputs, b);
 
 export function emitConvInputGrad(t: Tensor, [dy, w]: readonly string[], b: OnnxBuilder): string {
   const [, filter] = t.inputs as [Tensor, Tensor];
