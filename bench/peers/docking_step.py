@@ -345,7 +345,23 @@ def build_inputs(args):
     }
 
 
+def make_draw(model, args):
+    """What a sampler asks of the network for its poses: the receptors once, the scores as often as it has steps."""
+    network = model.online
+
+    @torch.no_grad()
+    def draw(**given):
+        states = network.receptor(given)
+        for _ in range(args.evaluations):
+            said = network.scores(network.ligand(states, given), given)
+        return sum(value.square().mean() for value in said.values())
+
+    return draw
+
+
 def make_step(model, args):
+    if args.evaluations:
+        return make_draw(model, args)
     parameters = list(model.online.parameters())
     optimizer = torch.optim.AdamW(parameters, lr=1e-3, weight_decay=0, fused=True)
     averaged = list(model.ema.parameters())
@@ -376,4 +392,5 @@ if __name__ == '__main__':
     parser.add_argument('--atoms', type=int, default=9)
     parser.add_argument('--torsions', type=int, default=3)
     parser.add_argument('--nodes', type=int, default=75, help='residues')
+    parser.add_argument('--evaluations', type=int, default=0, help='scores of so many steps of sampling instead of a step of training')
     main('DOCKING', parser, Docking, build_inputs, make_step)
