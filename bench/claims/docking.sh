@@ -6,8 +6,8 @@
 # the true poses of held-out families, which are read only to evaluate. Tiny models seldom come within 2 Å: shares below 5 Å and
 # medians stand beside. Intervals are Student's over families of all seeds, differences are paired by family. At the same time real
 # complexes: side chains of their proteins are cut out and learnt from, their ligands are docked among residues within POCKET Å and
-# evaluated, to see that nothing fails; with so few complexes success is not expected. About 40 minutes on 2 cores (estimated from
-# times of steps); what is not done by LIMIT_S is left out and said.
+# evaluated, to see that nothing fails; with so few complexes success is not expected. About 40 minutes on 2 cores; what is not done by
+# LIMIT_S is left out and said.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 OUT=${OUT:-runs/docking}
