@@ -4,6 +4,9 @@ import { ByoError, EXIT, UsageError } from '../src/core/errors.js';
 /** `feedForward` as the option --feed-forward. */
 export const optionName = (key: string): string => key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 
+/** An option with a value and this default. */
+export const text = (value: string | number) => ({ type: 'string', default: String(value) }) as const;
+
 /** Options by name; throws UsageError for unknown ones and missing values. */
 export function parseOptions<T extends NonNullable<ParseArgsConfig['options']>>(args: readonly string[], options: T) {
   try {

@@ -1,6 +1,6 @@
 import { defaultLogMel, logMel } from '../src/core/data/sound/log-mel.js';
 import { stream } from '../src/core/random.js';
-import { count, parseOptions, runMain } from './command-line.js';
+import { count, parseOptions, runMain, text } from './command-line.js';
 import { median, peakRssMb, timed } from './measure.js';
 
 /**
@@ -10,7 +10,6 @@ import { median, peakRssMb, timed } from './measure.js';
  *     node .build/bench/log-mel.js --seconds 60 --clips 20
  */
 async function main(args: readonly string[]): Promise<void> {
-  const text = (value: number) => ({ type: 'string', default: String(value) }) as const;
   const given = parseOptions(args, { seconds: text(60), clips: text(20) });
   const [seconds, clips] = [count('seconds', given.seconds), count('clips', given.clips)];
   const rate = 16_000;

@@ -1,9 +1,10 @@
 import { networkSpec, scorePrograms } from '../src/commands/dock-bootstrap/common.js';
+import { below } from '../src/commands/training.js';
 import { synthPockets } from '../src/core/data/synth/pockets.js';
 import { PoseSampler } from '../src/core/docking/posing.js';
 import { plainSampling } from '../src/core/docking/sampler.js';
 import { initialState } from '../src/core/nn/index.js';
-import { count, parseOptions, runMain } from './command-line.js';
+import { count, parseOptions, runMain, text } from './command-line.js';
 import { median, peakRssMb } from './measure.js';
 
 /**
@@ -14,7 +15,6 @@ import { median, peakRssMb } from './measure.js';
  * Its peer measures the network alone: bench/peers/docking_step.py --evaluations 20 --batch 8 --poses 8.
  */
 async function main(args: readonly string[]): Promise<void> {
-  const text = (value: number) => ({ type: 'string', default: String(value) }) as const;
   const given = parseOptions(args, {
     complexes: text(48), samples: text(8), steps: text(20), threads: text(2), rounds: text(5),
   });
@@ -29,7 +29,7 @@ async function main(args: readonly string[]): Promise<void> {
   const sizes = { graphs: 1, poses: 1, atoms: 9, torsions: 3, nodes: 75, visible: 75 };
   const learning = { steps: 1, lr: 1e-3, lrSchedule: 'constant', warmup: 0, clip: 5, ema: 0.999, weightDecay: 0 } as const;
   const state = initialState(scorePrograms(spec, { tr: 1, rot: 1, tor: 1 }, learning).of(sizes), 0);
-  const weights = new Map([...state].filter(([name]) => name.startsWith('online.')).map(([name, value]) => [name.slice(7), value]));
+  const weights = below(state, 'online');
   const drawing = { complexes: set.complexes, batch: 64, threads: number('threads') };
   const sampler = new PoseSampler({ spec, noise, weights, visible: 400 }, drawing);
   const draw = async (): Promise<number> => {

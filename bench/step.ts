@@ -2,7 +2,7 @@ import { UsageError } from '../src/core/errors.js';
 import { parseDevice, runtime, type Executable } from '../src/core/engine/index.js';
 import { initialState } from '../src/core/nn/index.js';
 import { stream } from '../src/core/random.js';
-import { count, optionName, parseOptions, positive, runMain } from './command-line.js';
+import { count, optionName, parseOptions, positive, runMain, text } from './command-line.js';
 import { dump, loadInputs, loadState } from './exchange.js';
 import { measure, median, peakRssMb, timed, type Measurement } from './measure.js';
 import { profiled, profileTable } from './profile.js';
@@ -59,7 +59,6 @@ async function main([name, ...args]: readonly string[]): Promise<void> {
 }
 
 function parse(workload: Workload, args: readonly string[]) {
-  const text = (value: string | number) => ({ type: 'string', default: String(value) }) as const;
   const given: Record<string, string | boolean | undefined> = parseOptions(args, {
     ...Object.fromEntries(Object.entries(workload.defaults).map(([key, size]) => [optionName(key), text(size)])),
     steps: text(workload.steps ?? 10), warmup: text(workload.warmup ?? 2), threads: text(2), seed: text(0), device: text('cpu'),

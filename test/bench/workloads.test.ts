@@ -37,12 +37,15 @@ const TOLERANCE: Readonly<Record<string, { readonly losses: number; readonly mov
   w4: { losses: 2e-6, moved: 2e-4 },
   w5: { losses: 2e-6, moved: 2e-4 },
   w6: { losses: 2e-6, moved: 2e-4 },
-  w7: { losses: 2e-5, moved: 1e-4 },
+  w7: { losses: 1e-5, moved: 2e-5 },
   w8: { losses: 2e-4, moved: 2e-4 },
   w9: { losses: 5e-6, moved: 2e-5 },
   docking: { losses: 2e-6, moved: 2e-4 },
   krrst: { losses: 2e-5, moved: 2e-4 },
 };
+
+/** Where device tensorflow, whose sums have yet another order, needs other bounds. */
+const TENSORFLOW_TOLERANCE: typeof TOLERANCE = { w7: { losses: 2e-5, moved: 1e-4 } };
 
 const relativeDifference = (actual: number, expected: number): number => Math.abs(actual / expected - 1);
 
@@ -58,7 +61,7 @@ describe.each(workloads.filter(({ step }) => !step).map((workload) => ({ name: w
   test.each(['cpu', 'tensorflow'] as const)('three steps on device %s are those of the PyTorch peer', async (device) => {
     const [before, inputs] = [toArrays(expected.state), toArrays(expected.inputs)];
     const { outputs, states } = await runSteps(program, expected.losses.map(() => inputs), { state: before, device });
-    const tolerance = TOLERANCE[name]!;
+    const tolerance = (device === 'tensorflow' && TENSORFLOW_TOLERANCE[name]) || TOLERANCE[name]!;
     outputs.forEach(({ loss }, step) => {
       expect(relativeDifference(numbersOf(loss!)[0]!, expected.losses[step]!), `loss of step ${step}`).toBeLessThan(tolerance.losses);
     });

@@ -24,11 +24,14 @@ export const inputName = (tensor: Tensor): string => tensor.attrs.name as string
 /** What a node's value is computed from: of a value with its own gradient, the others only receive gradients. */
 export const valueInputs = ({ op, inputs }: Tensor): readonly Tensor[] => (op === 'withGradient' ? inputs.slice(0, 1) : inputs);
 
+/** What a run leaves behind: outputs and next values of the state. */
+export const writtenTensors = ({ outputs, state }: Program): Tensor[] =>
+  [...outputs.values(), ...state.flatMap(({ next }) => next ?? [])];
+
 /** The nodes that the outputs and the next state need, in topological order. */
 export function liveNodes(program: Program): Tensor[] {
-  const roots = [...program.outputs.values(), ...program.state.flatMap(({ next }) => next ?? [])];
   const live = new Set<Tensor>();
-  const pending = [...roots];
+  const pending = writtenTensors(program);
   for (let tensor = pending.pop(); tensor; tensor = pending.pop()) {
     if (live.has(tensor)) continue;
     live.add(tensor);

@@ -1,5 +1,5 @@
 import type { NdArray } from '../../array.js';
-import { describeSite, inputName, liveNodes, valueInputs, type Program, type Tensor } from '../../graph/index.js';
+import { describeSite, inputName, liveNodes, valueInputs, writtenTensors, type Program, type Tensor } from '../../graph/index.js';
 import { biasedConvs, emitBiasedConv } from './conv.js';
 import { OnnxBuilder, type Provider } from './builder.js';
 import { emitters } from './emit.js';
@@ -32,8 +32,7 @@ export function lower(program: Program, provider: Provider, constants?: Readonly
   }
 
   const nodesInOrder = liveNodes(program);
-  const published = new Set([...program.outputs.values(), ...program.state.flatMap(({ next }) => next ?? [])]);
-  const biased = biasedConvs(nodesInOrder, published, b);
+  const biased = biasedConvs(nodesInOrder, new Set(writtenTensors(program)), b);
   const withinOthers = new Set([...biased.values()].map(({ conv }) => conv));
   for (const tensor of nodesInOrder) {
     if (values.has(tensor) || withinOthers.has(tensor)) continue;

@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { STORAGE, sizeOf, type NdArray, type TypedArray } from '../../array.js';
-import { inputName, liveNodes, valueInputs, type Program, type Tensor } from '../../graph/index.js';
+import { inputName, liveNodes, valueInputs, writtenTensors, type Program, type Tensor } from '../../graph/index.js';
 import type { CompileOptions, Executable } from '../executable.js';
 import { fill } from '../fill.js';
 import { kernels, type Kernel } from './kernels.js';
@@ -19,7 +19,7 @@ const isConstant = ({ op }: Tensor): boolean => op === 'scalar' || op === 'const
 /** The program's primitives in order; what is read from outside (inputs, state, constants) is nobody's to free. */
 function plan(program: Program): Step[] {
   const computed = liveNodes(program).filter((tensor) => tensor.op !== 'input' && !isConstant(tensor));
-  const needed = new Set([...program.outputs.values(), ...program.state.flatMap(({ next }) => next ?? [])]);
+  const needed = new Set(writtenTensors(program));
   const lastReader = new Map<Tensor, Tensor>();
   for (const tensor of computed) {
     lastReader.set(tensor, tensor);
