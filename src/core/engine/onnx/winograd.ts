@@ -113,7 +113,8 @@ function transformFilters(b: OnnxBuilder, w: string, [k, c]: Shape, f: Transform
 function assembleTiles(b: OnnxBuilder, products: string, [n, k, h, w]: Extents, f: Transform): string {
   const tiles = b.op('MatMul', [constantMatrix(b, 'output', f.output), b.reshape(products, [f.patch * f.patch, -1])]);
   const cells = b.reshape(tiles, [f.tile, f.tile, n, h / f.tile, w / f.tile, k]);
-  return b.reshape(b.transpose(cells, [2, 5, 3, 0, 4, 1]), [n, k, h, w]);
+  const pixels = b.reshape(b.transpose(cells, [2, 3, 0, 4, 1, 5]), [n, h * w, k]);
+  return b.reshape(b.transpose(pixels, [0, 2, 1]), [n, k, h, w]);
 }
 
 export function forward(b: OnnxBuilder, x: string, w: string, image: Shape, filter: Shape): string {
