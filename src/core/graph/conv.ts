@@ -1,6 +1,6 @@
 import { defineGradient } from './grad.js';
 import { formatShape, node, type Shape, type Tensor, TraceError } from './tensor.js';
-import { eq, max, mean, mul } from './elementwise.js';
+import { eq, max, mean, mul, relu } from './elementwise.js';
 import { gatherFlat } from './indexing.js';
 import { reshape } from './shape.js';
 
@@ -84,6 +84,8 @@ export interface PoolOptions {
 
 /** Largest value of each window of x [N, C, H, W]; padding counts as minus infinity. */
 export function maxPool2d(x: Tensor, { size, stride = size, padding = 0 }: PoolOptions): Tensor {
+  // The largest of rectified values is the largest value, rectified: on a map of a quarter of the size.
+  if (x.op === 'relu') return relu(maxPool2d(x.inputs[0]!, { size, stride, padding }));
   const attrs = { size, stride, padding };
   const shape = pooledShape('maxPool2d', x, attrs);
   const tiles = stride === size && padding === 0 && x.shape[2]! % size === 0 && x.shape[3]! % size === 0;

@@ -27,10 +27,14 @@ export function selfAttention(
   const [batch, tokens, width] = x.shape as [number, number, number];
   const head = width / heads;
   const weight = scope.param('in_proj_weight', [3 * width, width], xavierUniform);
-  const projected = add(matmul(x, weight, { tb: true }), scope.param('in_proj_bias', [3 * width], zeros));
-  const split = (i: number) =>
-    transpose(reshape(part(projected, 2, i * width, (i + 1) * width), [batch, tokens, heads, head]), [0, 2, 1, 3]);
-  const [q, k, v] = [split(0), split(1), split(2)];
+  const offset = scope.param('in_proj_bias', [3 * width], zeros);
+  // Parts of the weights are cheaper to take than parts of the activations.
+  const project = (i: number) => {
+    const [from, to] = [i * width, (i + 1) * width];
+    const projected = add(matmul(x, part(weight, 0, from, to), { tb: true }), part(offset, 0, from, to));
+    return transpose(reshape(projected, [batch, tokens, heads, head]), [0, 2, 1, 3]);
+  };
+  const [q, k, v] = [project(0), project(1), project(2)];
   const scores = mul(matmul(q, k, { tb: true }), 1 / Math.sqrt(head));
   const weights = dropout(scope, softmax(bias ? scores.add(bias) : scores), rate);
   const merged = reshape(transpose(matmul(weights, v), [0, 2, 1, 3]), [batch, tokens, width]);
