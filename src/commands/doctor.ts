@@ -3,7 +3,7 @@ import { defineCommand } from '../cli/command.js';
 import { jsonOption } from '../cli/common.js';
 import { table } from '../cli/terminal.js';
 import { float32 } from '../core/array.js';
-import { compile, loadTensorFlow, physicalCores, PROVIDER_NAME, runtime, type Processor } from '../core/engine/index.js';
+import { compile, loadTensorFlow, nativeOperators, physicalCores, PROVIDER_NAME, runtime, type Processor } from '../core/engine/index.js';
 import { ByoError } from '../core/errors.js';
 import { grad, input, trace } from '../core/graph/index.js';
 
@@ -23,7 +23,7 @@ export const doctor = defineCommand({
     })));
     const facts = {
       byo: context.version, node: process.version, onnxruntime: ort,
-      tensorflow: tensorFlowVersion(),
+      tensorflow: tensorFlowVersion(), native: nativeState(),
       system: `${platform()} ${release()} ${arch()}`, cpu: cpus()[0]?.model ?? 'unknown',
       cores: physicalCores(), memoryGiB: Math.round(totalmem() / 2 ** 30),
     };
@@ -36,6 +36,12 @@ export const doctor = defineCommand({
     if (!devices[0]!.works) throw new ByoError(`the self-test fails on the CPU: ${devices[0]!.note}`);
   },
 });
+
+/** Whether byo's own operators are used on the CPU. */
+function nativeState(): string {
+  const { path, reason } = nativeOperators();
+  return path ? `used, from ${path}` : `not used: ${reason}`;
+}
 
 /** The package that device tensorflow computes with, and its version. */
 function tensorFlowVersion(): string {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { byo } from '../support/cli.js';
+import { nativeForTests } from '../support/native-library.js';
 
 /** No driver in sight: Vulkan's loader looks nowhere but in these folders. */
 const WITHOUT_DRIVER = { XDG_DATA_DIRS: '/nonexistent', XDG_DATA_HOME: '/nonexistent', XDG_CONFIG_DIRS: '/nonexistent' };
@@ -21,4 +22,15 @@ test('byo doctor --json is one object', async () => {
   expect(onnxruntime).toMatch(/^\d+\.\d+/);
   expect(cores).toBeGreaterThan(0);
   expect(devices[0]).toMatchObject({ device: 'cpu', works: true });
+});
+
+test("byo's own operators: used, not used, and asked for where there are none", async () => {
+  const ask = (value: string) => byo(['doctor'], { env: { ...WITHOUT_DRIVER, BYO_NATIVE: value } });
+  expect((await ask('off')).stdout).toMatch(/^native +not used: BYO_NATIVE is off$/m);
+  const missing = await ask('/nonexistent/libbyo.so');
+  expect({ code: missing.code, stdout: missing.stdout }).toEqual({ code: 2, stdout: '' });
+  expect(missing.stderr).toBe('byo: BYO_NATIVE=/nonexistent/libbyo.so: there is no such file; '
+    + 'give the path of a library that make native built, or off\n');
+  const library = nativeForTests();
+  if (library) expect((await ask(library)).stdout).toContain(`used, from ${library}`);
 });

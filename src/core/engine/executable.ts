@@ -7,6 +7,7 @@ import { lower, valueName } from './onnx/lower.js';
 import type { Provider } from './onnx/builder.js';
 import { hasGraphicsDriver, physicalCores, PROVIDER_NAME, type Device, type Processor } from './device.js';
 import { fill } from './fill.js';
+import { nativeOperators } from './native.js';
 import { OrtError, runtime, type Pointer, type Runtime } from './ort.js';
 import { TensorFlowExecutable } from './tensorflow/executable.js';
 
@@ -14,6 +15,8 @@ export interface CompileOptions {
   readonly device?: Device;
   /** Threads of one operator; physical cores where left out. TensorFlow.js in pure JavaScript has one. */
   readonly threads?: number;
+  /** Use byo's own operators where their library is there (the CPU; yes where left out). */
+  readonly native?: boolean;
   /** Fail where a node would leave the device (used by tests of GPU providers). */
   readonly strictDevice?: boolean;
   /** Prefix of the profile that ONNX Runtime writes when the executable is disposed. */
@@ -69,6 +72,13 @@ interface StateBuffers {
   readonly hosts: readonly Bound[];
 }
 
+/** What a session has to know of how its graph was written. */
+interface HowLowered {
+  readonly optimized: boolean;
+  /** The library of byo's own operators, where it uses them. */
+  readonly native: string | undefined;
+}
+
 class OrtExecutable implements Executable {
   private readonly ort: Runtime = runtime();
   private readonly session: Pointer;
@@ -88,9 +98,11 @@ class OrtExecutable implements Executable {
   constructor(program: Program, readonly device: Provider, options: CompileOptions) {
     const { ort } = this;
     const constants = device === 'cpu' ? constantsOf(program, options.constants) : undefined;
-    const { model, reads } = lower(program, device, constants);
+    const optimized = constants !== undefined;
+    const native = device === 'cpu' && options.native !== false ? nativeOperators().path : undefined;
+    const { model, reads } = lower(program, device, { constants, optimized, native: native !== undefined });
     try {
-      this.session = this.createSession(encodeModel(model), options, constants !== undefined);
+      this.session = this.createSession(encodeModel(model), options, { optimized, native });
       this.runOptions = this.own('ReleaseRunOptions', ort.create('CreateRunOptions'));
       const [ARENA_ALLOCATOR, MEMORY_DEFAULT] = [1, 0];
       this.cpuMemory = this.own('ReleaseMemoryInfo', ort.create('CreateCpuMemoryInfo', ARENA_ALLOCATOR, MEMORY_DEFAULT));
@@ -103,7 +115,9 @@ class OrtExecutable implements Executable {
     }
   }
 
-  private createSession(model: Uint8Array, { threads, strictDevice, profile }: CompileOptions, optimized: boolean): Pointer {
+  private createSession(
+    model: Uint8Array, { threads, strictDevice, profile }: CompileOptions, { optimized, native }: HowLowered,
+  ): Pointer {
     const { ort, device } = this;
     const options = ort.create('CreateSessionOptions');
     try {
@@ -113,6 +127,7 @@ class OrtExecutable implements Executable {
       ort.call('DisableMemPattern', options); // the planner takes 40 % more memory and is no faster
       ort.call('SetIntraOpNumThreads', options, threads ?? physicalCores());
       ort.call('AddSessionConfigEntry', options, 'session.force_spinning_stop', '1'); // idle sessions leave the cores alone
+      if (native) ort.call('RegisterCustomOpsLibrary_V2', options, native);
       if (strictDevice) ort.call('AddSessionConfigEntry', options, 'session.disable_cpu_ep_fallback', '1');
       if (profile) ort.call('EnableProfiling', options, profile);
       if (device !== 'cpu') this.appendProvider(options);

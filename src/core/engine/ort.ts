@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import koffi from 'koffi';
 import { ByoError } from '../errors.js';
+import { loadLibrary } from './library.js';
 
 /**
  * ONNX Runtime through its C API. The shared library is the one inside the onnxruntime-node package; its own JavaScript
@@ -46,6 +47,7 @@ const FUNCTIONS = {
   BindOutput: [137, 'void *', 'void *, const char *, void *'],
   SynchronizeBoundOutputs: [203, 'void *', 'void *'],
   SessionOptionsAppendExecutionProvider: [216, 'void *', 'void *, const char *, void *, void *, size_t'],
+  RegisterCustomOpsLibrary_V2: [228, 'void *', 'void *, const char *'],
   CopyTensors: [386, 'void *', 'void *, void **, void **, void *, size_t'],
 } as const;
 
@@ -77,8 +79,6 @@ export class OrtError extends ByoError {
 }
 
 let loaded: Runtime | undefined;
-/** Held for the life of the process: koffi unloads a library whose handle is collected. */
-let library: ReturnType<typeof koffi.load>;
 
 /** The runtime, loaded once per process. Throws ByoError where the library is missing or too old. */
 export function runtime(): Runtime {
@@ -98,12 +98,8 @@ function libraryPath(): string {
   return path;
 }
 
-/** Shader compilers recurse far deeper than the 128 KiB that koffi gives an asynchronous call. */
-const ASYNC_STACK = 8 * 2 ** 20;
-
 function load(): Runtime {
-  koffi.config({ ...koffi.config(), async_stack_size: ASYNC_STACK });
-  library = koffi.load(libraryPath());
+  const library = loadLibrary(libraryPath());
   const base = library.func('OrtGetApiBase', 'void *', [])() as Pointer;
   const member = (struct: Pointer, index: number, name: string, result: string, args: string): Native =>
     koffi.decode(koffi.decode(struct, index * 8, 'void *'), koffi.proto(`${result} Ort${name}(${args})`)) as Native;

@@ -1,19 +1,27 @@
 import { float32, ndarray, sizeOf, type NdArray } from '../../array.js';
-import type { OnnxAttribute, OnnxNode } from './proto.js';
+import type { OnnxAttribute, OnnxNode, OnnxValue } from './proto.js';
 
 /** Where an ONNX graph will run: what is fast, or exists at all, differs. */
 export type Provider = 'cpu' | 'webgpu' | 'cuda';
+
+export interface Lowering {
+  /** The runtime optimises the graph once more, which it does where its weights are constants. */
+  readonly optimized?: boolean;
+  /** byo's own operators are there. */
+  readonly native?: boolean;
+}
 
 /** Collects the nodes and initializers of an ONNX graph. Values are their names. */
 export class OnnxBuilder {
   readonly nodes: OnnxNode[] = [];
   readonly initializers = new Map<string, NdArray>();
+  /** What is known of results whose operators the runtime cannot ask for their shapes. */
+  readonly values: OnnxValue[] = [];
   private readonly shared = new Map<string, unknown>();
   private label = '';
   private count = 0;
 
-  /** `optimized`: the runtime optimises the graph once more, which it does where its weights are constants. */
-  constructor(readonly provider: Provider, readonly optimized = false) {}
+  constructor(readonly provider: Provider, readonly how: Lowering = {}) {}
 
   /** Nodes that follow are named after `label` (the primitive and the method's line). */
   for(label: string): this {
@@ -32,6 +40,20 @@ export class OnnxBuilder {
     const id = this.count++;
     const names = Array.from({ length: outputs }, (_, i) => (i ? `v${id}.${i}` : `v${id}`));
     this.nodes.push({ type, domain, name: `${this.label} ${type} ${id}`, inputs, outputs: names, attributes });
+    return names;
+  }
+
+  /** One of byo's own operators (`native/operators.cpp`), whose result is float32 of a given shape. */
+  native(type: string, inputs: readonly string[], shape: readonly number[], numbers?: readonly number[]): string {
+    return this.nativeMulti(type, inputs, [shape], numbers)[0]!;
+  }
+
+  /** The same with several results. */
+  nativeMulti(
+    type: string, inputs: readonly string[], shapes: readonly (readonly number[])[], numbers?: readonly number[],
+  ): string[] {
+    const names = this.multi(type, inputs, numbers ? { numbers } : {}, shapes.length, 'byo');
+    names.forEach((name, i) => this.values.push({ name, dtype: 'float32', shape: shapes[i]! }));
     return names;
   }
 

@@ -1,6 +1,7 @@
 import { int32 } from '../../array.js';
-import { valueInputs, type ConvAttrs, type Tensor } from '../../graph/index.js';
+import type { ConvAttrs, Tensor } from '../../graph/index.js';
 import type { OnnxBuilder } from './builder.js';
+import type { Fusion } from './fuse.js';
 import * as winograd from './winograd.js';
 
 /**
@@ -17,8 +18,20 @@ const convAttributes = ({ stride, padding, dilation, groups }: ConvAttrs) => ({
 
 const attrsOf = (t: Tensor): ConvAttrs => t.attrs as unknown as ConvAttrs;
 
+/**
+ * Whether byo's own operators compute a convolution: by Winograd's algorithm too, with each block of tiles in a core's cache from
+ * pixels to pixels. Below so many channels vectors would be filled up with zeros.
+ */
+const MIN_NATIVE_CHANNELS = 16;
+function isNative(b: OnnxBuilder, { stride, padding, dilation, groups }: ConvAttrs, filter: readonly number[]): boolean {
+  const [k, c, kh, kw] = filter as Extents;
+  return b.how.native === true && kh === 3 && kw === 3 && stride === 1 && padding === 1 && dilation === 1 && groups === 1
+    && Math.min(k, c) >= MIN_NATIVE_CHANNELS;
+}
+
 export function emitConv(t: Tensor, [x, w]: readonly string[], b: OnnxBuilder): string {
   const [image, filter] = t.inputs as [Tensor, Tensor];
+  if (isNative(b, attrsOf(t), filter.shape)) return b.native('Conv3x3', [x!, w!], t.shape);
   return byWinograd(t, b) ? winograd.forward(b, x!, w!, image.shape, filter.shape) : plainConv(t, [x!, w!], b);
 }
 
@@ -30,37 +43,38 @@ function plainConv(t: Tensor, inputs: readonly string[], b: OnnxBuilder): string
   return b.op('Conv', inputs, { kernel_shape: t.inputs[1]!.shape.slice(2), ...convAttributes(attrsOf(t)) });
 }
 
-/** A convolution whose result is read by a sum with a bias [K] of its channels alone: one operator does both. */
-export interface BiasedConv {
-  readonly conv: Tensor;
-  readonly bias: Tensor;
-}
-
-/** The sums of that kind among nodes in their order. */
-export function biasedConvs(nodes: readonly Tensor[], read: ReadonlySet<Tensor>, b: OnnxBuilder): Map<Tensor, BiasedConv> {
-  const readers = new Map<Tensor, number>();
-  for (const node of nodes) for (const value of valueInputs(node)) readers.set(value, (readers.get(value) ?? 0) + 1);
-  const found = new Map<Tensor, BiasedConv>();
+/**
+ * Sums of a convolution, which nothing else reads, with a bias [K] of its channels: one operator does both. Winograd's algorithm
+ * in the runtime's operators has no place for it.
+ */
+export function biasedConvs(
+  nodes: readonly Tensor[], readOnlyBy: (value: Tensor, reader: Tensor) => boolean, b: OnnxBuilder,
+): Map<Tensor, Fusion> {
+  const found = new Map<Tensor, Fusion>();
   for (const sum of nodes) {
     if (sum.op !== 'add') continue;
     for (const [conv, offset] of [sum.inputs, [...sum.inputs].reverse()] as [Tensor, Tensor][]) {
       const bias = offset.op === 'reshape' ? offset.inputs[0]! : undefined;
       const channels = conv.op === 'conv' ? conv.shape[1] : undefined;
       const perChannel = bias?.rank === 1 && bias.shape[0] === channels && offset.shape.slice(-3).join() === `${channels},1,1`;
-      if (perChannel && readers.get(conv) === 1 && !read.has(conv) && !byWinograd(conv, b)) found.set(sum, { conv, bias: bias! });
+      if (!perChannel || !readOnlyBy(conv, sum)) continue;
+      const native = isNative(b, attrsOf(conv), conv.inputs[1]!.shape);
+      if (!native && byWinograd(conv, b)) continue;
+      found.set(sum, {
+        inside: [conv], inputs: [...conv.inputs, bias!], named: conv,
+        emit: (inputs) => (native ? b.native('Conv3x3', inputs, conv.shape) : plainConv(conv, inputs, b)),
+      });
     }
   }
   return found;
 }
-
-export const emitBiasedConv = ({ conv }: BiasedConv, inputs: readonly string[], b: OnnxBuilder): string =>
-  plainConv(conv, inputs, b);
 
 export function emitConvInputGrad(t: Tensor, [dy, w]: readonly string[], b: OnnxBuilder): string {
   const [, filter] = t.inputs as [Tensor, Tensor];
   const attrs = attrsOf(t);
   const { stride, padding, dilation, groups } = attrs;
   const [k, perGroup, kh, kw] = extents(filter);
+  if (isNative(b, attrs, filter.shape)) return b.native('Conv3x3InputGrad', [dy!, w!], t.shape);
   if (winograd.applies(b, attrs, t.shape, filter.shape, winograd.MIN_CHANNEL_PRODUCT.map)) {
     return winograd.inputGrad(b, dy!, w!, t.shape, filter.shape);
   }
@@ -91,6 +105,7 @@ export function emitConvFilterGrad(t: Tensor, [x, dy]: readonly string[], b: Onn
   const [image, gradient] = t.inputs as [Tensor, Tensor];
   const attrs = attrsOf(t);
   const [k, perGroup, kh, kw] = extents(t);
+  if (isNative(b, attrs, t.shape)) return b.native('Conv3x3FilterGrad', [x!, dy!], t.shape);
   if (winograd.applies(b, attrs, image.shape, t.shape, winograd.MIN_CHANNEL_PRODUCT.filterGrad)) {
     return winograd.filterGrad(b, x!, dy!, image.shape, t.shape);
   }

@@ -259,6 +259,10 @@ function batchNorm(t: Tensor, ins: readonly string[], b: OnnxBuilder): string[] 
   const { shape } = t.inputs[0]!;
   const channels = shape[1]!;
   return b.once(`BatchNormalization ${ins} ${eps}`, () => {
+    if (b.how.native) {
+      const [bits] = new Uint32Array(Float32Array.of(eps).buffer);
+      return b.nativeMulti('BatchNorm', [x, weight, bias], [shape, [channels], [channels]], [bits!]);
+    }
     if (b.provider === 'cpu') {
       // In training mode with a momentum of almost 0 the "running" outputs are the batch's mean and variance. The runtime
       // writes them over the running inputs, so every node has its own pair.

@@ -1,8 +1,8 @@
 import type { NdArray } from '../../array.js';
 import { describeSite, inputName, liveNodes, valueInputs, writtenTensors, type Program, type Tensor } from '../../graph/index.js';
-import { biasedConvs, emitBiasedConv } from './conv.js';
-import { OnnxBuilder, type Provider } from './builder.js';
+import { OnnxBuilder, type Lowering, type Provider } from './builder.js';
 import { emitters } from './emit.js';
+import { fusions } from './fuse.js';
 import type { OnnxModel, OnnxValue } from './proto.js';
 
 export interface Lowered {
@@ -21,9 +21,14 @@ export const valueName = {
 
 const label = ({ op, site }: Tensor): string => (site ? `${op}@${describeSite(site)}` : op);
 
-/** A program as one ONNX graph for a provider; state with a value in `constants` becomes a part of the graph. */
-export function lower(program: Program, provider: Provider, constants?: ReadonlyMap<string, NdArray>): Lowered {
-  const b = new OnnxBuilder(provider, constants !== undefined);
+/** State with a value in `constants` becomes a part of the graph. */
+export interface LowerOptions extends Lowering {
+  readonly constants?: ReadonlyMap<string, NdArray>;
+}
+
+/** A program as one ONNX graph for a provider. */
+export function lower(program: Program, provider: Provider, { constants, ...how }: LowerOptions = {}): Lowered {
+  const b = new OnnxBuilder(provider, how);
   const values = new Map<Tensor, string>();
   for (const tensor of program.inputs) values.set(tensor, valueName.input(inputName(tensor)));
   for (const { name, tensor } of program.state) {
@@ -32,14 +37,14 @@ export function lower(program: Program, provider: Provider, constants?: Readonly
   }
 
   const nodesInOrder = liveNodes(program);
-  const biased = biasedConvs(nodesInOrder, new Set(writtenTensors(program)), b);
-  const withinOthers = new Set([...biased.values()].map(({ conv }) => conv));
+  const fused = fusions(nodesInOrder, new Set(writtenTensors(program)), b);
+  const inside = new Set([...fused.values()].flatMap((fusion) => fusion.inside));
   for (const tensor of nodesInOrder) {
-    if (values.has(tensor) || withinOthers.has(tensor)) continue;
-    const both = biased.get(tensor);
-    if (both) {
-      b.for(label(both.conv));
-      values.set(tensor, emitBiasedConv(both, [...both.conv.inputs, both.bias].map((t) => values.get(t)!), b));
+    if (values.has(tensor) || inside.has(tensor)) continue;
+    const fusion = fused.get(tensor);
+    if (fusion) {
+      b.for(label(fusion.named));
+      values.set(tensor, fusion.emit(fusion.inputs.map((t) => values.get(t)!), b));
       continue;
     }
     const emit = emitters[tensor.op];
@@ -61,7 +66,9 @@ export function lower(program: Program, provider: Provider, constants?: Readonly
     .filter(([tensor, name]) => tensor.op === 'input' && reads.has(name))
     .map(([{ dtype, shape }, name]) => ({ name, dtype, shape }));
   const nodes = renameResults(b, outputs);
-  return { model: { name: program.name, nodes, initializers: b.initializers, inputs, outputs }, reads };
+  const kept = new Set(nodes.flatMap((node) => node.outputs));
+  const between = b.values.filter(({ name }) => kept.has(name));
+  return { model: { name: program.name, nodes, initializers: b.initializers, inputs, outputs, values: between }, reads };
 }
 
 /**

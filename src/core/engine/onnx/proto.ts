@@ -8,6 +8,8 @@ export interface OnnxModel {
   readonly initializers: ReadonlyMap<string, NdArray>;
   readonly inputs: readonly OnnxValue[];
   readonly outputs: readonly OnnxValue[];
+  /** Values in between whose types and shapes are said, because operators do not tell. */
+  readonly values?: readonly OnnxValue[];
   readonly metadata?: Readonly<Record<string, string>>;
   /** Version of the standard operators; OPSET where left out. */
   readonly opset?: keyof typeof IR_VERSIONS;
@@ -106,6 +108,7 @@ export function encodeModel(model: OnnxModel): Uint8Array {
   for (const [name, array] of model.initializers) graph.message(5, encodeTensor(name, array));
   for (const value of model.inputs) graph.message(11, encodeValue(value));
   for (const value of model.outputs) graph.message(12, encodeValue(value));
+  for (const value of model.values ?? []) graph.message(13, encodeValue(value));
 
   const version = model.opset ?? OPSET;
   const message = new Message().varint(1, IR_VERSIONS[version]).text(2, 'byo').message(7, graph);

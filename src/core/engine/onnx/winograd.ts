@@ -65,7 +65,7 @@ export function applies(
 ): boolean {
   const [, c, h, w] = image as Extents;
   const [k, , kh, kw] = filter as Extents;
-  return b.provider === 'cpu' && !b.optimized && kh === 3 && kw === 3 && stride === 1 && padding === 1 && dilation === 1 && groups === 1
+  return b.provider === 'cpu' && !b.how.optimized && kh === 3 && kw === 3 && stride === 1 && padding === 1 && dilation === 1 && groups === 1
     && h % 2 === 0 && w % 2 === 0 && c * k >= minChannelProduct;
 }
 

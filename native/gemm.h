@@ -1,0 +1,71 @@
+#pragma once
+// Products of matrices that fit in caches, as Winograd's algorithm has them.
+
+#include "vector.h"
+
+namespace byo {
+
+/** Columns that a panel of the right factor has side by side, and rows of the result that are computed at once. */
+constexpr int PANEL = 4 * LANES;
+constexpr int ROWS = 6;
+
+/**
+ * `Rows` rows of c [rows, ...] = a b, or c += a b where `accumulate`; a has an element (row, i) at row * aRow + i * aInner, so that
+ * it may be the transpose of what lies in memory, b `Vecs` vectors from b + i * bInner on.
+ */
+template <int Rows, int Vecs>
+inline void multiplyBlock(
+    const float* a, size_t aRow, size_t aInner, const float* b, size_t bInner, int inner, float* c, size_t cRow, bool accumulate) {
+  Vec sums[Rows][Vecs];
+#pragma GCC unroll 8
+  for (int r = 0; r < Rows; r++) {
+#pragma GCC unroll 8
+    for (int v = 0; v < Vecs; v++) sums[r][v] = accumulate ? load(c + r * cRow + v * LANES) : Vec{};
+  }
+  for (int i = 0; i < inner; i++) {
+    Vec row[Vecs];
+#pragma GCC unroll 8
+    for (int v = 0; v < Vecs; v++) row[v] = load(b + i * bInner + v * LANES);
+#pragma GCC unroll 8
+    for (int r = 0; r < Rows; r++) {
+      const float factor = a[r * aRow + i * aInner];
+#pragma GCC unroll 8
+      for (int v = 0; v < Vecs; v++) sums[r][v] += factor * row[v];
+    }
+  }
+#pragma GCC unroll 8
+  for (int r = 0; r < Rows; r++) {
+#pragma GCC unroll 8
+    for (int v = 0; v < Vecs; v++) store(c + r * cRow + v * LANES, sums[r][v]);
+  }
+}
+
+template <int Vecs>
+inline void multiplyRows(
+    int rows, const float* a, size_t aRow, size_t aInner, const float* b, size_t bInner, int inner, float* c, size_t cRow, bool accumulate) {
+  int r = 0;
+  for (; r + ROWS <= rows; r += ROWS) multiplyBlock<ROWS, Vecs>(a + r * aRow, aRow, aInner, b, bInner, inner, c + r * cRow, cRow, accumulate);
+  const float* rest = a + r * aRow;
+  float* at = c + r * cRow;
+  switch (rows - r) {
+    case 5: return multiplyBlock<5, Vecs>(rest, aRow, aInner, b, bInner, inner, at, cRow, accumulate);
+    case 4: return multiplyBlock<4, Vecs>(rest, aRow, aInner, b, bInner, inner, at, cRow, accumulate);
+    case 3: return multiplyBlock<3, Vecs>(rest, aRow, aInner, b, bInner, inner, at, cRow, accumulate);
+    case 2: return multiplyBlock<2, Vecs>(rest, aRow, aInner, b, bInner, inner, at, cRow, accumulate);
+    case 1: return multiplyBlock<1, Vecs>(rest, aRow, aInner, b, bInner, inner, at, cRow, accumulate);
+  }
+}
+
+/** c [rows, vecs * LANES] = (or +=) a b for a panel of 1 to 4 vectors. */
+inline void multiplyPanel(
+    int rows, int vecs, const float* a, size_t aRow, size_t aInner, const float* b, size_t bInner, int inner, float* c, size_t cRow,
+    bool accumulate) {
+  switch (vecs) {
+    case 4: return multiplyRows<4>(rows, a, aRow, aInner, b, bInner, inner, c, cRow, accumulate);
+    case 3: return multiplyRows<3>(rows, a, aRow, aInner, b, bInner, inner, c, cRow, accumulate);
+    case 2: return multiplyRows<2>(rows, a, aRow, aInner, b, bInner, inner, c, cRow, accumulate);
+    case 1: return multiplyRows<1>(rows, a, aRow, aInner, b, bInner, inner, c, cRow, accumulate);
+  }
+}
+
+}  // namespace byo

@@ -1,0 +1,139 @@
+// byo's operators for ONNX Runtime on the CPU: `make native` builds this file, `src/core/engine/native.ts` finds the library.
+
+#include "fused.h"
+#include "maps.h"
+#include "ort.h"
+#include "winograd.h"
+
+namespace byo {
+
+/** Raised with every change of an operator's meaning: the program loads only the version that it was written for. */
+constexpr int VERSION = 1;
+
+using ort::Context;
+using ort::Input;
+using winograd::Filters;
+using winograd::Images;
+
+Images imagesOf(const Input& x) { return {x.extent(0), x.extent(1), x.extent(2), x.extent(3)}; }
+
+Parallel threadsOf(const Context& context) {
+  return [&context](int count, const std::function<void(int)>& task) { context.parallel(count, task); };
+}
+
+/** x [N, C, H, W], w [K, C, 3, 3], bias [K] or nothing -> [N, K, H, W] */
+void convolution(const Context& context) {
+  const Input x = context.input(0), w = context.input(1), bias = context.input(2);
+  const Images images = imagesOf(x);
+  float* y = context.output(0, {x.shape[0], w.shape[0], x.shape[2], x.shape[3]});
+  winograd::convolve(x.data, images, Filters{w.data, w.extent(0), w.extent(1), false}, bias.data, y, threadsOf(context));
+}
+
+/** dy [N, K, H, W], w [K, C, 3, 3] -> [N, C, H, W] */
+void inputGradient(const Context& context) {
+  const Input dy = context.input(0), w = context.input(1);
+  float* dx = context.output(0, {dy.shape[0], w.shape[1], dy.shape[2], dy.shape[3]});
+  winograd::convolve(dy.data, imagesOf(dy), Filters{w.data, w.extent(0), w.extent(1), true}, nullptr, dx, threadsOf(context));
+}
+
+/** x [N, C, H, W], dy [N, K, H, W] -> [K, C, 3, 3] */
+void filterGradient(const Context& context) {
+  const Input x = context.input(0), dy = context.input(1);
+  float* dw = context.output(0, {dy.shape[1], x.shape[1], 3, 3});
+  winograd::filterGradient(x.data, imagesOf(x), dy.data, dy.extent(1), dw, threadsOf(context));
+}
+
+/**
+ * An element-wise expression of its inputs, or sums of it; the numbers are the result's rank and shape, then those of fused::Program.
+ */
+struct Expression {
+  std::vector<int64_t> shape;
+  fused::Program program;
+};
+
+std::shared_ptr<void> prepareExpression(const std::vector<int64_t>& numbers) {
+  const auto shape = numbers.begin() + 1, program = shape + numbers[0];
+  return std::make_shared<Expression>(Expression{{shape, program}, fused::Program({program, numbers.end()})});
+}
+
+void expression(const Context& context) {
+  const auto& [shape, program] = *static_cast<const Expression*>(context.prepared());
+  std::vector<const float*> operands(program.operands.size());
+  for (size_t i = 0; i < operands.size(); i++) operands[i] = context.data(i);
+  (program.sums ? fused::sum : fused::evaluate)(program, operands, context.output(0, shape), threadsOf(context));
+}
+
+/** x [N, C, ...], weight [C], bias [C] -> y as x, mean [C], population variance [C]; the number is the bits of epsilon, a float. */
+void batchNorm(const Context& context) {
+  const Input x = context.input(0);
+  const auto bits = uint32_t(context.numbers()[0]);
+  float eps;
+  std::memcpy(&eps, &bits, sizeof eps);
+  const std::vector<int64_t> channels{x.shape[1]};
+  int64_t pixels = 1;
+  for (size_t axis = 2; axis < x.shape.size(); axis++) pixels *= x.shape[axis];
+  float* y = context.output(0, x.shape);
+  float* mean = context.output(1, channels);
+  float* variance = context.output(2, channels);
+  maps::batchNorm(x.data, x.extent(0), x.extent(1), pixels, context.data(1), context.data(2), eps, y, mean, variance, threadsOf(context));
+}
+
+/** x [N, C, H, W], its pooled y and y's gradient [N, C, H / s, W / s] -> x's gradient; the number is s. */
+void maxPoolGradient(const Context& context) {
+  const Input x = context.input(0);
+  maps::maxPoolGradient(x.data, context.data(1), context.data(2), x.shape[0] * x.shape[1], x.extent(2), x.extent(3),
+    int(context.numbers()[0]), context.output(0, x.shape), threadsOf(context));
+}
+
+ort::Operator operators[] = {
+  ort::Operator({"Conv3x3", 3, 2, 1, false, convolution}),
+  ort::Operator({"Conv3x3InputGrad", 2, 2, 1, false, inputGradient}),
+  ort::Operator({"Conv3x3FilterGrad", 2, 2, 1, false, filterGradient}),
+  ort::Operator({"Expression", 0, 1, 1, true, expression, prepareExpression}),
+  ort::Operator({"BatchNorm", 3, 3, 3, true, batchNorm}),
+  ort::Operator({"MaxPoolGrad", 3, 3, 1, true, maxPoolGradient}),
+};
+
+}  // namespace byo
+
+extern "C" {
+
+int byo_native_version() { return byo::VERSION; }
+
+/** Whether this processor has what the compiler made use of. */
+int byo_native_runs_here() {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+#ifdef __AVX512F__
+  if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512vl") || !__builtin_cpu_supports("avx512dq")) return 0;
+#endif
+#ifdef __AVX2__
+  if (!__builtin_cpu_supports("avx2")) return 0;
+#endif
+#ifdef __FMA__
+  if (!__builtin_cpu_supports("fma")) return 0;
+#endif
+#endif
+  return 1;
+}
+
+struct ApiBase {
+  byo::ort::Api (*api)(uint32_t version);
+  const char* (*version)();
+};
+
+/** What ONNX Runtime calls where the library is registered with a session's options. */
+void* RegisterCustomOps(void* options, const ApiBase* base) {
+  using namespace byo::ort;
+  const Api api = base->api(API_VERSION);
+  static void* const domain = [api]() -> void* {
+    void* created = nullptr;
+    if (call(api, CREATE_DOMAIN, "byo", &created)) return nullptr;
+    for (auto& op : byo::operators) if (call(api, ADD_OP, created, static_cast<CustomOp*>(&op))) return nullptr;
+    return created;
+  }();
+  if (!domain) return failure(api, "byo's operators could not be registered");
+  return call(api, ADD_DOMAIN, options, domain);
+}
+
+}
