@@ -30,8 +30,10 @@ export async function findPython(): Promise<Python | undefined> {
 }
 
 /** Runs a program and returns the JSON that it prints; throws ByoError where it fails, after its own words on stderr. */
-export async function runJson<T>(command: string, args: readonly string[]): Promise<T> {
-  const { stdout, failed } = await execa(command, args, { stderr: 'inherit', reject: false });
+export async function runJson<T>(
+  command: string, args: readonly string[], env: Readonly<Record<string, string>> = {},
+): Promise<T> {
+  const { stdout, failed } = await execa(command, args, { stderr: 'inherit', reject: false, env });
   if (failed) throw new ByoError(`${[command, ...args].join(' ')} failed; its own message is above`);
   return JSON.parse(stdout) as T;
 }

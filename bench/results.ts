@@ -11,7 +11,10 @@ export interface Side {
 export interface Comparison {
   readonly name: string;
   readonly title: string;
+  /** On the runtime's operators alone. */
   readonly byo: Side;
+  /** With byo's own operators, where they are built. */
+  readonly native?: Side;
   readonly peer?: Side;
   /** What ran it: ONNX Runtime and PyTorch with their versions. */
   readonly versions: string;
@@ -21,9 +24,9 @@ export interface Comparison {
 const COMPARED_STEPS = 3;
 const DIFFERENT_WORK = 0.01;
 const HEADER = [
-  '| | byo, ms | PyTorch, ms | speed-up (rounds) | byo, MB (import) | PyTorch, MB (import) | losses differ by | byo\'s options '
-    + '| PyTorch\'s options | command | versions |',
-  '|---|---|---|---|---|---|---|---|---|---|---|',
+  '| | byo, ms | native, ms | PyTorch, ms | speed-up (rounds) | native (rounds) | byo, MB (import) | native, MB (import) '
+    + '| PyTorch, MB (import) | losses differ by | byo\'s options | PyTorch\'s options | command | versions |',
+  '|---|---|---|---|---|---|---|---|---|---|---|---|---|---|',
 ];
 const BEGIN = '<!-- bench/run.ts writes from here -->';
 const END = '<!-- to here -->';
@@ -37,7 +40,7 @@ export function lossDifference(byo: Printed, peer: Printed): number {
 }
 
 /** A workload's line: medians of the rounds' medians, their ratio and its range over the rounds, and peak memory. */
-export function tableRow({ name, title, byo, peer, versions }: Comparison): string {
+export function tableRow({ name, title, byo, native, peer, versions }: Comparison): string {
   const ms = ({ rounds }: Side) => median(rounds.map(({ median_ms }) => median_ms));
   const mb = ({ rounds }: Side) => {
     const largest = rounds.reduce((a, b) => (b.max_rss_mb > a.max_rss_mb ? b : a));
@@ -47,15 +50,20 @@ export function tableRow({ name, title, byo, peer, versions }: Comparison): stri
   const cells = (values: readonly string[]) => `| ${values.join(' | ')} |`;
   const label = `${name.toUpperCase()} ${title}`;
   const made = [`\`node .build/bench/run.js --only ${name}\``, versions];
-  if (!peer) return cells([label, milliseconds(ms(byo)), '', '', mb(byo), '', '', options(byo), '', ...made]);
-  const ratios = byo.rounds.map(({ median_ms }, round) => peer.rounds[round]!.median_ms / median_ms);
-  const range = [Math.min(...ratios), Math.max(...ratios)].map((ratio) => ratio.toFixed(2)).join(' to ');
+  const speedUp = (side: Side) => {
+    if (!peer) return '';
+    const ratios = side.rounds.map(({ median_ms }, round) => peer.rounds[round]!.median_ms / median_ms);
+    const range = [Math.min(...ratios), Math.max(...ratios)].map((ratio) => ratio.toFixed(2)).join(' to ');
+    return `**${(ms(peer) / ms(side)).toFixed(2)}** (${range})`;
+  };
+  const sides = [byo, ...(native ? [native] : [])];
   return cells([
     label,
-    milliseconds(ms(byo)), milliseconds(ms(peer)), `**${(ms(peer) / ms(byo)).toFixed(2)}** (${range})`,
-    mb(byo), mb(peer),
-    lossDifference(byo.rounds[0]!, peer.rounds[0]!).toExponential(0),
-    options(byo), options(peer), ...made,
+    milliseconds(ms(byo)), native ? milliseconds(ms(native)) : '', peer ? milliseconds(ms(peer)) : '',
+    speedUp(byo), native ? speedUp(native) : '',
+    mb(byo), native ? mb(native) : '', peer ? mb(peer) : '',
+    peer ? Math.max(...sides.map((side) => lossDifference(side.rounds[0]!, peer.rounds[0]!))).toExponential(0) : '',
+    sides.map(options).join(', '), peer ? options(peer) : '', ...made,
   ]);
 }
 
@@ -91,7 +99,10 @@ const sorted = (rows: ReadonlyMap<string, string>): string[] => [...rows]
   .sort(([a], [b]) => Number(!/\d/.test(a)) - Number(!/\d/.test(b)) || a.localeCompare(b, 'en', { numeric: true }))
   .map(([, row]) => row);
 
-const SUMMARY = ['| step | byo, ms | PyTorch in its best configuration, ms | speed-up |', '|---|---|---|---|'];
+const SUMMARY = [
+  '| step | byo, ms | with `make native`, ms | PyTorch in its best configuration, ms | speed-up | with `make native` |',
+  '|---|---|---|---|---|---|',
+];
 
 /**
  * The README with the table of results in short: every row that has a peer, losses too. Throws InputError where the markers of
@@ -101,8 +112,9 @@ export function rewriteSummary(readme: string, results: string): string {
   const { before, after } = split(readme, 'README.md');
   const lines = split(results, 'bench/RESULTS.md').inside.split('\n').filter((line) => nameOf(line) !== undefined);
   const rows = lines.flatMap((line) => {
-    const [label, byo, peer, speedUp] = line.split('|').slice(1).map((cell) => cell.trim());
-    return peer ? [`| ${[label!.replace(/^\S+ /, ''), byo, peer, speedUp!.replace(/ \(.*/, '')].join(' | ')} |`] : [];
+    const [label, byo, native, peer, ...speedUps] = line.split('|').slice(1, 7).map((cell) => cell.trim());
+    const short = [label!.replace(/^\S+ /, ''), byo, native, peer, ...speedUps.map((cell) => cell.replace(/ \(.*/, ''))];
+    return peer ? [`| ${short.join(' | ')} |`] : [];
   });
   return `${before}\n\n${[...SUMMARY, ...rows].join('\n')}\n\n${after}`;
 }

@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { runtime } from '../src/core/engine/index.js';
+import { nativeOperators, runtime } from '../src/core/engine/index.js';
 import { UsageError } from '../src/core/errors.js';
 import { writeAtomic } from '../src/core/files/atomic.js';
 import { count, optionName, parseOptions, runMain } from './command-line.js';
@@ -13,6 +13,8 @@ import { workloads, type Workload } from './workloads/index.js';
 const STEP = fileURLToPath(new URL('./step.js', import.meta.url));
 /** What both sides try; the peer's script has the same list. */
 const THREADS = [['--threads', '2'], ['--threads', '1']] as const;
+/** Enough to tell the configurations of slow steps apart. */
+const SEARCH = ['--steps', '3', '--warmup', '2'] as const;
 const RESULTS = fileURLToPath(new URL('../../bench/RESULTS.md', import.meta.url));
 const README = fileURLToPath(new URL('../../README.md', import.meta.url));
 
@@ -23,7 +25,8 @@ const README = fileURLToPath(new URL('../../README.md', import.meta.url));
  *     node .build/bench/run.js [--only w3,w5] [--rounds 3] [--limit 600] [--quick]
  *
  * PyTorch runs in its best configuration, which bench/peers/best.py finds first (one that takes more than --limit seconds is
- * out); byo in the better of one and two threads. BYO_PYTHON names the Python that has PyTorch (python3 where unset); without
+ * out); byo in the better of one and two threads, on the runtime's operators alone and, where `make native` built them, with its
+ * own. BYO_PYTHON names the Python that has PyTorch (python3 where unset); without
  * it byo is measured alone, and the table is only printed. --quick takes tiny sizes, to see whether everything runs and agrees:
  * its times mean nothing.
  */
@@ -77,27 +80,38 @@ interface Settings {
 async function compare(workload: Workload, { folder, python, rounds, limit, quick }: Settings): Promise<Comparison> {
   const { name, title } = workload;
   const options = quick ? [...sizeOptions(workload), '--steps', '3', '--warmup', '0'] : [];
-  const runByo = (more: readonly string[]) => runJson<Printed>(process.execPath, [STEP, name, ...options, ...more]);
+  const measured = workload.steps === undefined ? [] : ['--steps', String(workload.steps)];
+  const search = workload.steps === undefined || workload.steps < 10 ? SEARCH : measured;
+  const runByo = (how: { native: boolean }) => (more: readonly string[]) =>
+    runJson<Printed>(process.execPath, [STEP, name, ...options, ...more], how.native ? {} : { BYO_NATIVE: 'off' });
   if (python) {
     await runPeer(python, workload, [...options, '--steps', '1', '--warmup', '0', '--dump', folder]);
     options.push('--state', join(folder, 'state.safetensors'), '--inputs', join(folder, 'inputs.safetensors'));
   }
-  const byo = { rounds: [] as Printed[], options: quick ? THREADS[0] : await fastest(THREADS, runByo) };
-  const peer = python && {
-    rounds: [] as Printed[], options: quick ? THREADS[0] : await bestOptions(python, workload, options, limit),
+  const side = async (how: { native: boolean }) => {
+    const run = runByo(how);
+    const best = quick ? THREADS[0] : await fastest(THREADS, (threads) => run([...search, ...threads]));
+    return { rounds: [] as Printed[], options: best, run: () => run(best) };
+  };
+  const byo = await side({ native: false });
+  const native = nativeOperators().path === undefined ? undefined : await side({ native: true });
+  const best = python && (quick ? THREADS[0] : await bestOptions(python, workload, [...options, ...search], limit));
+  const peer = best && {
+    rounds: [] as Printed[], options: best, run: () => runPeer(python, workload, [...options, ...measured, ...best]),
   };
   for (let round = 0; round < rounds; round++) {
-    const ours = await runByo(byo.options);
-    byo.rounds.push(ours);
-    console.error(`${name} round ${round + 1}: byo ${ours.median_ms} ms`);
-    if (!peer) continue;
-    const theirs = await runPeer(python, workload, [...options, ...peer.options]);
-    peer.rounds.push(theirs);
-    const difference = lossDifference(ours, theirs).toExponential(1);
-    console.error(`${name} round ${round + 1}: PyTorch ${theirs.median_ms} ms, first losses differ by ${difference}`);
+    for (const [who, one] of Object.entries({ byo, native, PyTorch: peer })) {
+      if (!one) continue;
+      const printed = await one.run();
+      one.rounds.push(printed);
+      const difference = one === peer ? lossDifference(byo.rounds[0]!, printed).toExponential(1) : undefined;
+      console.error(`${name} round ${round + 1}: ${who} ${printed.median_ms} ms${difference ? `, first losses differ by ${difference}` : ''}`);
+    }
   }
-  console.error(`${name}, examples a second: byo ${examplesPerSecond(byo)}${peer ? `, PyTorch ${examplesPerSecond(peer)}` : ''}`);
-  return { name, title, byo, peer, versions: versionsOf(python) };
+  const speeds = Object.entries({ byo, native, PyTorch: peer })
+    .flatMap(([who, one]) => (one ? `${who} ${examplesPerSecond(one)}` : []));
+  console.error(`${name}, examples a second: ${speeds.join(', ')}`);
+  return { name, title, byo, native, peer, versions: versionsOf(python) };
 }
 
 /** The candidate whose run has the smallest median. */

@@ -16,12 +16,8 @@ constexpr int ROWS = 6;
 template <int Rows, int Vecs>
 inline void multiplyBlock(
     const float* a, size_t aRow, size_t aInner, const float* b, size_t bInner, int inner, float* c, size_t cRow, bool accumulate) {
-  Vec sums[Rows][Vecs];
-#pragma GCC unroll 8
-  for (int r = 0; r < Rows; r++) {
-#pragma GCC unroll 8
-    for (int v = 0; v < Vecs; v++) sums[r][v] = accumulate ? load(c + r * cRow + v * LANES) : Vec{};
-  }
+  // What is there already is added last: sums of sums round less than one long sum.
+  Vec sums[Rows][Vecs] = {};
   for (int i = 0; i < inner; i++) {
     Vec row[Vecs];
 #pragma GCC unroll 8
@@ -36,25 +32,31 @@ inline void multiplyBlock(
 #pragma GCC unroll 8
   for (int r = 0; r < Rows; r++) {
 #pragma GCC unroll 8
-    for (int v = 0; v < Vecs; v++) store(c + r * cRow + v * LANES, sums[r][v]);
+    for (int v = 0; v < Vecs; v++) {
+      float* to = c + r * cRow + v * LANES;
+      store(to, accumulate ? load(to) + sums[r][v] : sums[r][v]);
+    }
   }
 }
 
+/** Blocks of at most ROWS rows, of as equal heights as their number allows. */
 template <int Vecs>
 inline void multiplyRows(
     int rows, const float* a, size_t aRow, size_t aInner, const float* b, size_t bInner, int inner, float* c, size_t cRow, bool accumulate) {
-  int r = 0;
-  for (; r + ROWS <= rows; r += ROWS) multiplyBlock<ROWS, Vecs>(a + r * aRow, aRow, aInner, b, bInner, inner, c + r * cRow, cRow, accumulate);
-  const float* rest = a + r * aRow;
-  float* at = c + r * cRow;
-  switch (rows - r) {
-    case 5: return multiplyBlock<5, Vecs>(rest, aRow, aInner, b, bInner, inner, at, cRow, accumulate);
-    case 4: return multiplyBlock<4, Vecs>(rest, aRow, aInner, b, bInner, inner, at, cRow, accumulate);
-    case 3: return multiplyBlock<3, Vecs>(rest, aRow, aInner, b, bInner, inner, at, cRow, accumulate);
-    case 2: return multiplyBlock<2, Vecs>(rest, aRow, aInner, b, bInner, inner, at, cRow, accumulate);
-    case 1: return multiplyBlock<1, Vecs>(rest, aRow, aInner, b, bInner, inner, at, cRow, accumulate);
+  for (int blocks = (rows + ROWS - 1) / ROWS; blocks > 0; blocks--) {
+    const int height = (rows + blocks - 1) / blocks;
+    switch (height) {
+      case 6: multiplyBlock<6, Vecs>(a, aRow, aInner, b, bInner, inner, c, cRow, accumulate); break;
+      case 5: multiplyBlock<5, Vecs>(a, aRow, aInner, b, bInner, inner, c, cRow, accumulate); break;
+      case 4: multiplyBlock<4, Vecs>(a, aRow, aInner, b, bInner, inner, c, cRow, accumulate); break;
+      case 3: multiplyBlock<3, Vecs>(a, aRow, aInner, b, bInner, inner, c, cRow, accumulate); break;
+      case 2: multiplyBlock<2, Vecs>(a, aRow, aInner, b, bInner, inner, c, cRow, accumulate); break;
+      case 1: multiplyBlock<1, Vecs>(a, aRow, aInner, b, bInner, inner, c, cRow, accumulate); break;
+    }
+    rows -= height, a += height * aRow, c += height * cRow;
   }
 }
+static_assert(ROWS == 6, "multiplyRows has a case for each height");
 
 /** c [rows, vecs * LANES] = (or +=) a b for a panel of 1 to 4 vectors. */
 inline void multiplyPanel(

@@ -1,8 +1,10 @@
 // byo's operators for ONNX Runtime on the CPU: `make native` builds this file, `src/core/engine/native.ts` finds the library.
 
+#include "direct.h"
 #include "fused.h"
 #include "maps.h"
 #include "ort.h"
+#include "product.h"
 #include "winograd.h"
 
 namespace byo {
@@ -41,6 +43,27 @@ void filterGradient(const Context& context) {
   const Input x = context.input(0), dy = context.input(1);
   float* dw = context.output(0, {dy.shape[1], x.shape[1], 3, 3});
   winograd::filterGradient(x.data, imagesOf(x), dy.data, dy.extent(1), dw, threadsOf(context));
+}
+
+/** A convolution of any kind; the numbers are height and width of x, filterHeight, filterWidth, stride, padding and dilation. */
+direct::Convolution convolutionOf(const Context& context, int64_t count, int64_t c, int64_t k) {
+  int n[7];
+  std::copy_n(context.numbers().begin(), 7, n);
+  return {int(count), int(c), n[0], n[1], int(k), n[2], n[3], n[4], n[5], n[6]};
+}
+
+/** dy [N, K, ...], w [K, C, ...] -> [N, C, H, W] */
+void directInputGradient(const Context& context) {
+  const Input dy = context.input(0), w = context.input(1);
+  const auto conv = convolutionOf(context, dy.shape[0], w.shape[1], w.shape[0]);
+  direct::inputGradient(dy.data, conv, w.data, context.output(0, {conv.count, conv.c, conv.height, conv.width}), threadsOf(context));
+}
+
+/** x [N, C, H, W], dy [N, K, ...] -> [K, C, ...] */
+void directFilterGradient(const Context& context) {
+  const Input x = context.input(0), dy = context.input(1);
+  const auto conv = convolutionOf(context, x.shape[0], x.shape[1], dy.shape[1]);
+  direct::filterGradient(x.data, conv, dy.data, context.output(0, {conv.k, conv.c, conv.filterHeight, conv.filterWidth}), threadsOf(context));
 }
 
 /**
@@ -85,10 +108,25 @@ void maxPoolGradient(const Context& context) {
     int(context.numbers()[0]), context.output(0, x.shape), threadsOf(context));
 }
 
+/**
+ * Products of stacks of matrices, plus a bias [n] where there is a third input; the numbers are the result's rank and shape, then those of
+ * product::Product.
+ */
+void matrixProduct(const Context& context) {
+  const auto& numbers = context.numbers();
+  const auto shape = numbers.begin() + 1, at = shape + numbers[0];
+  const product::Product p{at[0], at[1], at[2], at[3], at[4] != 0, at[5] != 0, at[6] != 0, at[7], at[8]};
+  const float* bias = context.inputs() > 2 ? context.data(2) : nullptr;
+  product::multiply(context.data(0), context.data(1), bias, context.output(0, {shape, at}), p, threadsOf(context));
+}
+
 ort::Operator operators[] = {
   ort::Operator({"Conv3x3", 3, 2, 1, false, convolution}),
   ort::Operator({"Conv3x3InputGrad", 2, 2, 1, false, inputGradient}),
   ort::Operator({"Conv3x3FilterGrad", 2, 2, 1, false, filterGradient}),
+  ort::Operator({"ConvInputGrad", 2, 2, 1, true, directInputGradient}),
+  ort::Operator({"ConvFilterGrad", 2, 2, 1, true, directFilterGradient}),
+  ort::Operator({"Product", 3, 2, 1, true, matrixProduct}),
   ort::Operator({"Expression", 0, 1, 1, true, expression, prepareExpression}),
   ort::Operator({"BatchNorm", 3, 3, 3, true, batchNorm}),
   ort::Operator({"MaxPoolGrad", 3, 3, 1, true, maxPoolGradient}),

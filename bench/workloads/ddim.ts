@@ -33,6 +33,7 @@ export const ddim = workload({
   defaults: { batch: 32, width: 64, size: 32, evaluations: 25 },
   evaluated: true,
   tiny: { batch: 4, width: 8, size: 8, evaluations: 5 },
+  steps: 3,
 
   program: ({ batch, width, size }) => stepProgram('ddim', (root) =>
     ({ examples: signal(denoiserOf({ width, size }), root, input('x', [batch, 3, size, size]), timesInputs('x', batch)) }),

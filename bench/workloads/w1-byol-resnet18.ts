@@ -10,6 +10,7 @@ export const w1 = workload({
   peer: 'w1_byol_resnet18.py',
   defaults: { batch: 64, size: 32, width: 64, hidden: 1024, projection: 256 },
   tiny: { batch: 8, size: 16, width: 4, hidden: 16, projection: 8 },
+  steps: 5,
 
   rematerialises: true,
   program: ({ batch, size, width, hidden, projection }, { remat = false } = {}) => stepProgram('w1', (root) => {

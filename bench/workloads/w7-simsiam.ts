@@ -11,6 +11,7 @@ export const w7 = workload({
   peer: 'w7_simsiam.py',
   defaults: { batch: 64, size: 32, width: 64, hidden: 2048, projection: 2048, bottleneck: 512 },
   tiny: { batch: 8, size: 16, width: 4, hidden: 16, projection: 16, bottleneck: 8 },
+  steps: 5,
 
   program: ({ batch, size, width, hidden, projection, bottleneck }) => stepProgram('w7', (root) => {
     const [z1, z2] = ['view1', 'view2'].map((name) => {

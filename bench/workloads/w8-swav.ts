@@ -11,6 +11,7 @@ export const w8 = workload({
   peer: 'w8_swav.py',
   defaults: { batch: 64, size: 32, small: 16, crops: 4, width: 64, hidden: 2048, projection: 128, prototypes: 512 },
   tiny: { batch: 8, size: 16, small: 8, crops: 2, width: 4, hidden: 16, projection: 8, prototypes: 6 },
+  steps: 5,
 
   program: ({ batch, size, small, crops, width, hidden, projection, prototypes }) => stepProgram('w8', (root) => {
     const embed = (images: Tensor) => {

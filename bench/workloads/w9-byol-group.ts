@@ -10,6 +10,7 @@ export const w9 = workload({
   peer: 'w9_byol_group.py',
   defaults: { batch: 64, size: 32, width: 64, hidden: 1024, projection: 256, groups: 16 },
   tiny: { batch: 8, size: 16, width: 4, hidden: 16, projection: 8, groups: 2 },
+  steps: 5,
 
   program: ({ batch, size, width, hidden, projection, groups }) => stepProgram('w9', (root) => {
     const norm: NormOptions = { norm: 'group', groups };

@@ -12,10 +12,14 @@ const comparison = {
 
 test('a row gives medians over rounds, the range of their ratios, the largest memory and the difference of the losses', () => {
   expect(tableRow(comparison))
-    .toBe('| W3 a step | 20.0 | 40.0 | **2.00** (1.00 to 4.00) | 120 (50) | 700 (50) | 0e+0 | `--threads 2` | `--compile --threads 1` '
+    .toBe('| W3 a step | 20.0 |  | 40.0 | **2.00** (1.00 to 4.00) |  | 120 (50) |  | 700 (50) | 0e+0 | `--threads 2` | `--compile --threads 1` '
       + '| `node .build/bench/run.js --only w3` | ONNX Runtime 1, PyTorch 2 |');
+  const native = { rounds: [printed(5), printed(10), printed(8, 90, [2, 1.002, 0.5])], options: ['--threads', '1'] };
+  expect(tableRow({ ...comparison, native }))
+    .toBe('| W3 a step | 20.0 | 8.00 | 40.0 | **2.00** (1.00 to 4.00) | **5.00** (3.00 to 8.00) | 120 (50) | 100 (50) | 700 (50) | 0e+0 '
+      + '| `--threads 2`, `--threads 1` | `--compile --threads 1` | `node .build/bench/run.js --only w3` | ONNX Runtime 1, PyTorch 2 |');
   expect(tableRow({ ...comparison, peer: undefined, versions: 'ONNX Runtime 1' }))
-    .toBe('| W3 a step | 20.0 |  |  | 120 (50) |  |  | `--threads 2` |  | `node .build/bench/run.js --only w3` | ONNX Runtime 1 |');
+    .toBe('| W3 a step | 20.0 |  |  |  |  | 120 (50) |  |  |  | `--threads 2` |  | `node .build/bench/run.js --only w3` | ONNX Runtime 1 |');
 });
 
 test('examples a second are those of the median round', () => {
@@ -45,7 +49,7 @@ test('the README has the table in short, losses too, and all else stays', () => 
   const results = rewriteTable(empty, [slower, comparison, { ...comparison, name: 'w2', peer: undefined }].map(tableRow), 'setting');
   const readme = rewriteSummary(empty, results);
   expect(readme.startsWith('before\n') && readme.endsWith('\nafter\n')).toBe(true);
-  expect(readme.match(/^\| .*$/gm)!.slice(1)).toEqual(['| a step | 20.0 | 40.0 | **2.00** |', '| drawing | 20.0 | 10.0 | **0.50** |']);
+  expect(readme.match(/^\| .*$/gm)!.slice(1)).toEqual(['| a step | 20.0 |  | 40.0 | **2.00** |  |', '| drawing | 20.0 |  | 10.0 | **0.50** |  |']);
   expect(rewriteSummary(readme, results)).toBe(readme);
   expect(() => rewriteSummary('no markers', results)).toThrow('README.md has no table to rewrite');
 });

@@ -30,7 +30,7 @@ test("byo's own operators: used, not used, and asked for where there are none", 
   const missing = await ask('/nonexistent/libbyo.so');
   expect({ code: missing.code, stdout: missing.stdout }).toEqual({ code: 2, stdout: '' });
   expect(missing.stderr).toBe('byo: BYO_NATIVE=/nonexistent/libbyo.so: there is no such file; '
-    + 'give the path of a library that make native built, or off\n');
+    + 'give the path of a library that make native built, or off');
   const library = nativeForTests();
   if (library) expect((await ask(library)).stdout).toContain(`used, from ${library}`);
 });

@@ -33,26 +33,35 @@ async function difference(build: Build, arrays: readonly NdArray[]): Promise<num
   return Math.max(...native.map(({ data }, i) => relativeError(data as Float32Array, plain[i]!.data as Float32Array)));
 }
 
-/** y, dx and dw of a convolution of 3x3 with a frame of zeros by its definition, in float64; dy is y's gradient. */
-function convolutionOf(x: NdArray, filter: NdArray, dy: NdArray): Float64Array[] {
+/** y, dx and dw of a convolution by its definition, in float64; dy is y's gradient. */
+function convolutionOf(
+  x: NdArray, filter: NdArray, dy: NdArray, { stride = 1, padding = 0, dilation = 1 }: g.ConvOptions,
+): Float64Array[] {
   const [n, c, h, w] = x.shape as [number, number, number, number];
-  const [k] = filter.shape as [number];
+  const [k, , kh, kw] = filter.shape as [number, number, number, number];
+  const [, , oh, ow] = dy.shape as [number, number, number, number];
   const zeros = ({ data }: NdArray) => new Float64Array(data.length);
   const wide = ({ data }: NdArray) => Float64Array.from(data as Float32Array);
   const [y, dx, dw] = [zeros(dy), zeros(x), zeros(filter)];
   const [xs, ws, gs] = [wide(x), wide(filter), wide(dy)];
   for (let image = 0; image < n; image++) for (let out = 0; out < k; out++) for (let channel = 0; channel < c; channel++) {
-    const [to, from, taps] = [(image * k + out) * h * w, (image * c + channel) * h * w, (out * c + channel) * 9];
-    for (let row = 0; row < h; row++) for (let column = 0; column < w; column++) for (let tap = 0; tap < 9; tap++) {
-      const [i, j] = [row + Math.floor(tap / 3) - 1, column + (tap % 3) - 1];
+    const [to, from, taps] = [(image * k + out) * oh * ow, (image * c + channel) * h * w, (out * c + channel) * kh * kw];
+    for (let row = 0; row < oh; row++) for (let column = 0; column < ow; column++) for (let tap = 0; tap < kh * kw; tap++) {
+      const i = row * stride + Math.floor(tap / kw) * dilation - padding;
+      const j = column * stride + (tap % kw) * dilation - padding;
       if (i < 0 || j < 0 || i >= h || j >= w) continue;
-      const [at, pixel] = [to + row * w + column, from + i * w + j];
+      const [at, pixel] = [to + row * ow + column, from + i * w + j];
       y[at]! += xs[pixel]! * ws[taps + tap]!;
       dx[pixel]! += gs[at]! * ws[taps + tap]!;
       dw[taps + tap]! += gs[at]! * xs[pixel]!;
     }
   }
   return [y, dx, dw];
+}
+
+function rmsError(actual: ArrayLike<number>, expected: Float64Array): number {
+  const norm = (values: Float64Array) => Math.sqrt(values.reduce((sum, value) => sum + value ** 2, 0));
+  return norm(expected.map((value, i) => actual[i]! - value)) / norm(expected);
 }
 
 onNative('convolutions of 3x3', () => {
@@ -70,12 +79,10 @@ onNative('convolutions of 3x3', () => {
     expect(operatorsOf(build as Build, arrays).filter((name) => name.startsWith('Conv')).sort())
       .toEqual(['Conv3x3', 'Conv3x3', 'Conv3x3FilterGrad', 'Conv3x3InputGrad']);
     const results = (await evaluate(build as Build, arrays)).map(({ data }) => data as Float32Array);
-    const [y, dx, dw] = convolutionOf(arrays[0]!, arrays[1]!, arrays[2]!);
+    const [y, dx, dw] = convolutionOf(arrays[0]!, arrays[1]!, arrays[2]!, { padding: 1 });
     const biased = y!.map((value, i) => numbersOf(arrays[3]!)[Math.floor(i / (h * w)) % k]! - value);
     // Of F(4x4, 3x3), which the runtime's operators are made to compute too: a digit more than of direct sums, 5.2e-6 at most.
-    const norm = (values: Float64Array) => Math.sqrt(values.reduce((sum, value) => sum + value ** 2, 0));
-    const errors = [y!, biased, dx!, dw!].map((expected, i) =>
-      norm(expected.map((value, j) => results[i]![j]! - value)) / norm(expected));
+    const errors = [y!, biased, dx!, dw!].map((expected, i) => rmsError(results[i]!, expected));
     expect(Math.max(...errors), `of y, with bias, dx and dw: ${errors}`).toBeLessThan(6e-6);
   });
 
@@ -86,7 +93,60 @@ onNative('convolutions of 3x3', () => {
     expect(uses([1, 8, 8, 8], [16, 8, 3, 3], { padding: 1 })).toEqual([]);
     expect(uses([1, 16, 8, 8], [16, 16, 5, 5], { padding: 2 })).toEqual([]);
     expect(uses([1, 16, 8, 8], [16, 16, 3, 3], { padding: 1, stride: 2 })).toEqual([]);
+    expect(uses([1, 16, 8, 8], [16, 16, 3, 3], { padding: 0 })).toEqual([]);
     expect(uses([1, 32, 8, 8], [32, 16, 3, 3], { padding: 1, groups: 2 })).toEqual([]);
+  });
+});
+
+onNative('gradients of other convolutions', () => {
+  // Strides that leave pixels out and that do not, filters larger than the stride and smaller, dilation; channels that fill
+  // vectors and not; the last sums over images in parts.
+  test.each<[number, number, number, number, number, number, g.ConvOptions]>([
+    [2, 16, 9, 8, 20, 3, { stride: 2, padding: 1 }], [3, 17, 8, 8, 33, 1, { stride: 2 }],
+    [2, 16, 11, 10, 70, 5, { stride: 3, padding: 2 }], [1, 20, 12, 13, 24, 3, { padding: 2, dilation: 2 }],
+    [2, 18, 10, 9, 30, 3, { stride: 2, dilation: 2 }], [2, 80, 6, 6, 16, 1, {}],
+    [24, 32, 64, 64, 16, 3, { stride: 2, padding: 1 }],
+  ])('%i images of %i channels, %ix%i, to %i by filters of %i with %o', async (n, c, h, w, k, size, options) => {
+    const y = g.trace(() => g.conv2d(g.input('x', [n, c, h, w]), g.input('w', [k, c, size, size]), options).shape);
+    const arrays = [gaussian('x', [n, c, h, w]), gaussian('w', [k, c, size, size], 0.1), gaussian('g', y)];
+    const build = (x: g.Tensor, filter: g.Tensor, weight: g.Tensor) =>
+      g.grad(g.sum(g.mul(g.conv2d(x, filter, options), weight)), [x, filter]);
+    const expected = ['ConvFilterGrad', ...((options.stride ?? 1) > 1 ? ['ConvInputGrad'] : [])];
+    expect(operatorsOf(build as Build, arrays).filter((name) => name.startsWith('Conv')).sort()).toEqual(expected);
+    const [dx, dw] = (await evaluate(build as Build, arrays)).map(({ data }) => data as Float32Array);
+    const [, wantedDx, wantedDw] = convolutionOf(arrays[0]!, arrays[1]!, arrays[2]!, options);
+    expect(rmsError(dx!, wantedDx!)).toBeLessThan(5e-7);
+    expect(rmsError(dw!, wantedDw!)).toBeLessThan(5e-7);
+  });
+});
+
+onNative('products of matrices', () => {
+  // Rows and columns that fill blocks and panels and not; inner extents of one piece and of several; one, and stacks.
+  test.each([
+    [[], 7, 5, 9], [[], 64, 300, 64], [[], 200, 64, 130], [[], 37, 700, 80], [[], 5, 20, 16], [[3], 12, 16, 12],
+    [[2, 5], 8, 40, 40], [[40], 16, 600, 70],
+  ])('stacks of %j: [%i, %i] times [%i columns]', async (stack, m, k, n) => {
+    for (const ta of [false, true]) for (const tb of [false, true]) for (const shared of [false, true]) {
+      const [rows, inner] = ta ? [k, m] : [m, k];
+      const right = [...(shared ? [] : stack), ...(tb ? [n, k] : [k, n])];
+      const arrays = [gaussian('a', [...stack, rows, inner]), gaussian('b', right), gaussian('bias', [n])];
+      const build = (a: g.Tensor, b: g.Tensor, bias: g.Tensor) => {
+        const y = g.matmul(a, b, { ta, tb });
+        const [negated, again] = [g.matmul(g.neg(a), b, { ta, tb }), g.matmul(g.mul(a, 3), b, { ta, tb })];
+        return [y, negated.add(bias), g.relu(again.add(bias))];
+      };
+      expect(operatorsOf(build as Build, arrays)).toEqual(['Product', 'Product', 'Product']);
+      expect(await difference(build as Build, arrays), `transposed ${ta} ${tb}, shared ${shared}`).toBeLessThan(2e-6);
+    }
+  });
+
+  test('of few rows or columns, and of stacks that broadcast, are left to the runtime', () => {
+    const uses = (a: number[], b: number[]) =>
+      operatorsOf(((x, y) => g.matmul(x!, y!)) as Build, [gaussian('a', a), gaussian('b', b)]);
+    expect(uses([4, 5], [5, 8])).toEqual(['Product']);
+    expect(uses([3, 5], [5, 8])).toEqual([]);
+    expect(uses([4, 5], [5, 7])).toEqual([]);
+    expect(uses([2, 1, 4, 5], [1, 3, 5, 8])).toEqual([]);
   });
 });
 

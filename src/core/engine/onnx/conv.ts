@@ -18,21 +18,33 @@ const convAttributes = ({ stride, padding, dilation, groups }: ConvAttrs) => ({
 
 const attrsOf = (t: Tensor): ConvAttrs => t.attrs as unknown as ConvAttrs;
 
-/**
- * Whether byo's own operators compute a convolution: by Winograd's algorithm too, with each block of tiles in a core's cache from
- * pixels to pixels. Below so many channels vectors would be filled up with zeros.
- */
+/** Channels below which byo's own operators would fill up vectors with zeros. */
 const MIN_NATIVE_CHANNELS = 16;
-function isNative(b: OnnxBuilder, { stride, padding, dilation, groups }: ConvAttrs, filter: readonly number[]): boolean {
-  const [k, c, kh, kw] = filter as Extents;
-  return b.how.native === true && kh === 3 && kw === 3 && stride === 1 && padding === 1 && dilation === 1 && groups === 1
-    && Math.min(k, c) >= MIN_NATIVE_CHANNELS;
-}
+const hasNative = (b: OnnxBuilder, { groups }: ConvAttrs, [k, c]: Extents): boolean =>
+  b.how.native === true && groups === 1 && Math.min(k, c) >= MIN_NATIVE_CHANNELS;
 
-export function emitConv(t: Tensor, [x, w]: readonly string[], b: OnnxBuilder): string {
-  const [image, filter] = t.inputs as [Tensor, Tensor];
-  if (isNative(b, attrsOf(t), filter.shape)) return b.native('Conv3x3', [x!, w!], t.shape);
-  return byWinograd(t, b) ? winograd.forward(b, x!, w!, image.shape, filter.shape) : plainConv(t, [x!, w!], b);
+/** Those that byo's own operators compute by Winograd's algorithm, a block of tiles in a core's cache from pixels to pixels. */
+const isNative = (b: OnnxBuilder, attrs: ConvAttrs, filter: Extents): boolean => {
+  const { stride, padding, dilation } = attrs;
+  return hasNative(b, attrs, filter) && filter[2] === 3 && filter[3] === 3 && stride === 1 && padding === 1 && dilation === 1;
+};
+
+/** What else has an operator of byo's own, tap by tap: filters' gradients, and inputs' where the runtime is slow. */
+function emitNativeGradient(
+  b: OnnxBuilder, type: 'ConvInputGrad' | 'ConvFilterGrad', inputs: readonly string[], result: Tensor, image: Extents, filter: Extents,
+): string | undefined {
+  const { stride, padding, dilation } = attrsOf(result);
+  const floats = image[1] * (image[2] + 2 * padding) * (image[3] + 2 * padding);
+  if (!hasNative(b, attrsOf(result), filter) || floats > MAX_STAGED) return undefined;
+  return b.native(type, inputs, result.shape, [image[2], image[3], filter[2], filter[3], stride, padding, dilation]);
+}
+/** Floats of an image beyond which it leaves the caches. */
+const MAX_STAGED = 2 ** 20;
+
+export function emitConv(t: Tensor, inputs: readonly string[], b: OnnxBuilder): string {
+  const [image, filter] = [extents(t.inputs[0]!), extents(t.inputs[1]!)];
+  if (isNative(b, attrsOf(t), filter)) return b.native('Conv3x3', inputs, t.shape);
+  return byWinograd(t, b) ? winograd.forward(b, inputs[0]!, inputs[1]!, image, filter) : plainConv(t, inputs, b);
 }
 
 const byWinograd = (t: Tensor, b: OnnxBuilder): boolean =>
@@ -58,11 +70,10 @@ export function biasedConvs(
       const channels = conv.op === 'conv' ? conv.shape[1] : undefined;
       const perChannel = bias?.rank === 1 && bias.shape[0] === channels && offset.shape.slice(-3).join() === `${channels},1,1`;
       if (!perChannel || !readOnlyBy(conv, sum)) continue;
-      const native = isNative(b, attrsOf(conv), conv.inputs[1]!.shape);
-      if (!native && byWinograd(conv, b)) continue;
+      if (!isNative(b, attrsOf(conv), extents(conv.inputs[1]!)) && byWinograd(conv, b)) continue;
       found.set(sum, {
         inside: [conv], inputs: [...conv.inputs, bias!], named: conv,
-        emit: (inputs) => (native ? b.native('Conv3x3', inputs, conv.shape) : plainConv(conv, inputs, b)),
+        emit: (inputs) => emitConv(conv, inputs, b),
       });
     }
   }
@@ -74,7 +85,7 @@ export function emitConvInputGrad(t: Tensor, [dy, w]: readonly string[], b: Onnx
   const attrs = attrsOf(t);
   const { stride, padding, dilation, groups } = attrs;
   const [k, perGroup, kh, kw] = extents(filter);
-  if (isNative(b, attrs, filter.shape)) return b.native('Conv3x3InputGrad', [dy!, w!], t.shape);
+  if (isNative(b, attrs, extents(filter))) return b.native('Conv3x3InputGrad', [dy!, w!], t.shape);
   if (winograd.applies(b, attrs, t.shape, filter.shape, winograd.MIN_CHANNEL_PRODUCT.map)) {
     return winograd.inputGrad(b, dy!, w!, t.shape, filter.shape);
   }
@@ -88,6 +99,8 @@ export function emitConvInputGrad(t: Tensor, [dy, w]: readonly string[], b: Onnx
     const full = dilation * (kh - 1) - padding;
     return b.op('Conv', [dy!, filters], { kernel_shape: [kh, kw], ...convAttributes({ ...attrs, padding: full }) });
   }
+  const native = emitNativeGradient(b, 'ConvInputGrad', [dy!, w!], t, extents(t), extents(filter));
+  if (native) return native;
   const lost = [2, 3].map((axis) => {
     const extent = (t.inputs[0]!.shape[axis]! - 1) * stride - 2 * padding + dilation * (filter.shape[axis]! - 1) + 1;
     return t.shape[axis]! - extent;
@@ -105,11 +118,13 @@ export function emitConvFilterGrad(t: Tensor, [x, dy]: readonly string[], b: Onn
   const [image, gradient] = t.inputs as [Tensor, Tensor];
   const attrs = attrsOf(t);
   const [k, perGroup, kh, kw] = extents(t);
-  if (isNative(b, attrs, t.shape)) return b.native('Conv3x3FilterGrad', [x!, dy!], t.shape);
+  if (isNative(b, attrs, extents(t))) return b.native('Conv3x3FilterGrad', [x!, dy!], t.shape);
   if (winograd.applies(b, attrs, image.shape, t.shape, winograd.MIN_CHANNEL_PRODUCT.filterGrad)) {
     return winograd.filterGrad(b, x!, dy!, image.shape, t.shape);
   }
 
+  const native = emitNativeGradient(b, 'ConvFilterGrad', [x!, dy!], t, extents(image), extents(t));
+  if (native) return native;
   if (b.provider === 'cpu' && attrs.groups === k && perGroup === 1) return depthwiseFilterGrad(t, x!, dy!, b);
 
   // Few input channels make rows of a few floats: the columns are gathered by slices instead.

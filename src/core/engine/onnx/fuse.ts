@@ -1,5 +1,6 @@
 import { scalarValue, valueInputs, type Tensor } from '../../graph/index.js';
 import { biasedConvs } from './conv.js';
+import { biasedProducts } from './product.js';
 import type { OnnxBuilder } from './builder.js';
 
 /** Nodes that are written as one, in the place of the last of them. */
@@ -25,6 +26,7 @@ export function fusions(nodes: readonly Tensor[], written: ReadonlySet<Tensor>, 
   const readOnlyBy = (value: Tensor, reader: Tensor) =>
     !written.has(value) && readers.get(value)!.every((other) => other === reader);
   for (const [sum, fusion] of biasedConvs(nodes, readOnlyBy, b)) add(sum, fusion);
+  for (const [last, fusion] of biasedProducts(nodes, readers, readOnlyBy, b)) add(last, fusion);
   if (b.how.native) {
     for (const node of nodes) {
       const fusion = poolGradient(node, readOnlyBy);

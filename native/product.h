@@ -1,0 +1,109 @@
+#pragma once
+// Products of matrices, and of stacks of them.
+
+#include <algorithm>
+#include <cstdint>
+
+#include "gemm.h"
+#include "parallel.h"
+
+namespace byo::product {
+
+/** out [batch, m, n] = a [m, k] or its transpose x b [k, n] or its transpose (+ bias [n]) (rectified); steps are from matrix to matrix. */
+struct Product {
+  int64_t batch, m, k, n;
+  bool transposeA, transposeB, rectified;
+  int64_t aStep, bStep;
+};
+
+/** Inner extent of a piece of a panel of b that stays in a core's cache, and rows of a task at most. */
+constexpr int DEPTH = 256, TASK_ROWS = 192, FEWEST_ROWS = 6 * ROWS;
+/** Multiplications below which another thread costs more than it saves, and tasks that a large product should have. */
+constexpr int64_t SMALL = 1 << 16, TASKS = 4;
+
+/** Rows first … first + depth - 1 of b's columns from `column` on, as [depth][vecs * LANES] filled up with zeros. */
+inline void pack(const float* b, const Product& p, int64_t first, int depth, int64_t column, int vecs, float* panel) {
+  const int width = vecs * LANES, columns = int(std::min<int64_t>(width, p.n - column));
+  if (!p.transposeB) {
+    for (int i = 0; i < depth; i++) {
+      std::memcpy(panel + i * width, b + (first + i) * p.n + column, columns * sizeof(float));
+      if (columns < width) std::memset(panel + i * width + columns, 0, (width - columns) * sizeof(float));
+    }
+    return;
+  }
+  for (int c = 0; c < width; c += LANES) {
+    const int some = std::max(0, std::min(LANES, columns - c));
+    for (int i = 0; i < depth; i += LANES) {
+      const int deep = std::min(LANES, depth - i);
+      Vec block[LANES] = {};
+      for (int j = 0; j < some; j++) {
+        const float* at = b + (column + c + j) * p.k + first + i;
+        if (deep == LANES) block[j] = load(at);
+        else std::memcpy(&block[j], at, deep * sizeof(float));
+      }
+      transpose(block);
+      for (int j = 0; j < deep; j++) store(panel + (i + j) * width + c, block[j]);
+    }
+  }
+}
+
+struct Scratch {
+  Buffer panel, tile;
+};
+inline Scratch& scratch() {
+  static thread_local Scratch own;
+  return own;
+}
+
+/** Rows first … first + rows - 1 of one product's columns from `column` on, at most a panel of them. */
+inline void multiplyPart(const float* a, const float* b, const float* bias, float* out, const Product& p, int64_t first, int rows, int64_t column) {
+  const int columns = int(std::min<int64_t>(PANEL, p.n - column)), vecs = roundUp(columns, LANES) / LANES, width = vecs * LANES;
+  const bool whole = columns == width;
+  // Columns that do not fill vectors are computed beside the result.
+  float* c = whole ? out + first * p.n + column : scratch().tile.floats(size_t(rows) * width);
+  const size_t cRow = whole ? p.n : width;
+  if (bias) {
+    for (int r = 0; r < rows; r++) std::memcpy(c + r * cRow, bias + column, columns * sizeof(float));
+  }
+  const size_t aRow = p.transposeA ? 1 : p.k, aInner = p.transposeA ? p.m : 1;
+  const bool inPlace = !p.transposeB && whole && rows < 2 * ROWS;
+  for (int64_t from = 0; from < p.k; from += DEPTH) {
+    const int depth = int(std::min<int64_t>(DEPTH, p.k - from));
+    const float* panel = b + from * p.n + column;
+    if (!inPlace) {
+      float* packed = scratch().panel.floats(size_t(DEPTH) * PANEL);
+      pack(b, p, from, depth, column, vecs, packed);
+      panel = packed;
+    }
+    multiplyPanel(rows, vecs, a + first * aRow + from * aInner, aRow, aInner, panel, inPlace ? p.n : width, depth, c, cRow, bias || from > 0);
+  }
+  if (p.rectified) {
+    for (int r = 0; r < rows; r++) for (int i = 0; i < columns; i++) c[r * cRow + i] = c[r * cRow + i] <= 0.f ? 0.f : c[r * cRow + i];
+  }
+  if (!whole) for (int r = 0; r < rows; r++) std::memcpy(out + (first + r) * p.n + column, c + r * cRow, columns * sizeof(float));
+}
+
+inline void multiply(const float* a, const float* b, const float* bias, float* out, const Product& p, const Parallel& parallel) {
+  const int64_t work = p.m * p.k * p.n, panels = (p.n + PANEL - 1) / PANEL;
+  const auto matrix = [&](int64_t i, int64_t first, int rows, int64_t column) {
+    multiplyPart(a + i * p.aStep, b + i * p.bStep, bias, out + i * p.m * p.n, p, first, rows, column);
+  };
+  if (p.batch > 1 || work < SMALL) {
+    const int64_t tasks = std::max<int64_t>(1, std::min<int64_t>({p.batch, 64, p.batch * work / SMALL}));
+    parallel(int(tasks), [&](int task) {
+      for (int64_t i = p.batch * task / tasks; i < p.batch * (task + 1) / tasks; i++) {
+        for (int64_t column = 0; column < p.n; column += PANEL) matrix(i, 0, int(p.m), column);
+      }
+    });
+    return;
+  }
+  const int64_t parts = (TASKS + panels - 1) / panels;
+  const int64_t rows = std::min<int64_t>(TASK_ROWS, std::max<int64_t>(FEWEST_ROWS, roundUp(int((p.m + parts - 1) / parts), ROWS)));
+  const int64_t chunks = (p.m + rows - 1) / rows;
+  parallel(int(chunks * panels), [&](int task) {
+    const int64_t first = task / panels * rows;
+    matrix(0, first, int(std::min(rows, p.m - first)), task % panels * PANEL);
+  });
+}
+
+}  // namespace byo::product

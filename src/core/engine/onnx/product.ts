@@ -1,0 +1,63 @@
+import type { Tensor } from '../../graph/index.js';
+import type { OnnxBuilder } from './builder.js';
+import type { Fusion } from './fuse.js';
+
+/** Extents of a product below which vectors of columns, or blocks of rows, would be filled up with zeros. */
+const [MIN_COLUMNS, MIN_ROWS] = [8, 4];
+
+interface Extents {
+  readonly batch: number;
+  readonly m: number;
+  readonly k: number;
+  readonly n: number;
+}
+
+const product = (shape: readonly number[]): number => shape.reduce((all, n) => all * n, 1);
+
+/** The extents of a product that byo's own operator computes: of two matrices, or of stacks of as many as there are results. */
+function nativeExtents({ op, inputs, attrs, shape }: Tensor, b: OnnxBuilder): Extents | undefined {
+  if (b.how.native !== true || op !== 'matmul') return undefined;
+  const [m, n] = shape.slice(-2) as [number, number];
+  const k = inputs[0]!.shape.at(attrs.ta ? -2 : -1)!;
+  const batch = product(shape.slice(0, -2));
+  const stacked = inputs.every((x) => x.rank === 2 || product(x.shape.slice(0, -2)) === batch);
+  return stacked && m >= MIN_ROWS && n >= MIN_COLUMNS ? { batch, m, k, n } : undefined;
+}
+
+function emit(
+  t: Tensor, { batch, m, k, n }: Extents, shape: readonly number[], rectified: boolean, inputs: readonly string[], b: OnnxBuilder,
+): string {
+  const [aStep, bStep] = [m * k, k * n].map((step, i) => (t.inputs[i]!.rank === 2 ? 0 : step)) as [number, number];
+  const flags = [t.attrs.ta, t.attrs.tb, rectified].map(Number);
+  const numbers = [shape.length, ...shape, batch, m, k, n, ...flags, aStep, bStep];
+  return b.native('Product', inputs, shape, numbers);
+}
+
+/** A product by byo's own operator; undefined where that is not there, or not for it. */
+export function emitProduct(t: Tensor, inputs: readonly string[], b: OnnxBuilder): string | undefined {
+  const extents = nativeExtents(t, b);
+  return extents && emit(t, extents, t.shape, false, inputs, b);
+}
+
+/** Sums of products, which nothing else reads, with a bias of their columns, rectified or not: byo's own operator does it all. */
+export function biasedProducts(
+  nodes: readonly Tensor[], readers: ReadonlyMap<Tensor, readonly Tensor[]>,
+  readOnlyBy: (value: Tensor, reader: Tensor) => boolean, b: OnnxBuilder,
+): Map<Tensor, Fusion> {
+  const found = new Map<Tensor, Fusion>();
+  for (const sum of nodes) {
+    if (sum.op !== 'add') continue;
+    const [shaped, bias] = sum.inputs as [Tensor, Tensor];
+    const t = shaped.op === 'reshape' ? shaped.inputs[0]! : shaped;
+    const extents = nativeExtents(t, b);
+    const fits = extents && bias.rank === 1 && bias.shape[0] === extents.n && shaped.shape.at(-1) === extents.n;
+    if (!fits || shaped.size !== sum.size || !readOnlyBy(shaped, sum) || (t !== shaped && !readOnlyBy(t, shaped))) continue;
+    const [next] = readers.get(sum) ?? [];
+    const rectified = next?.op === 'relu' && readOnlyBy(sum, next);
+    found.set(rectified ? next : sum, {
+      inside: [t, ...(t === shaped ? [] : [shaped]), ...(rectified ? [sum] : [])], inputs: [...t.inputs, bias], named: t,
+      emit: (inputs) => emit(t, extents, sum.shape, rectified, inputs, b),
+    });
+  }
+  return found;
+}
