@@ -98,11 +98,12 @@ inline void packFilters(const float* w, const Convolution& conv, const Panels& p
   });
 }
 
-/** All panels of products of `rows` pixels, `step` floats apart from `a` on, with one tap's filters, added to m. */
-inline void addTap(const float* a, size_t step, int rows, const float* u, const Panels& p, float* m, size_t mStep) {
+/** Products of some pixels with one tap's filters, added to m in all panels. */
+inline void addTap(int pixels, Left a, const float* u, const Panels& p, Result m) {
   for (int panel = 0; panel < p.count(); panel++) {
-    const int vecs = std::min(PANEL, roundUp(p.outputs, LANES) - panel * PANEL) / LANES;
-    multiplyPanel(rows, vecs, a, step, 1, u + panel * p.panel(), PANEL, p.inputs, m + panel * PANEL, mStep, true);
+    const int column = panel * PANEL;
+    multiplyPanel(pixels, panelVectors(roundUp(p.outputs, LANES), column), p.inputs, a, {u + panel * p.panel(), PANEL},
+      {m.at + column, m.row, true});
   }
 }
 
@@ -122,7 +123,8 @@ inline void inputGradient(const float* dy, const Convolution& conv, const float*
   // Positions beyond the gradients on either side that taps of the outermost pixels read.
   const auto before = [&](int taps) { return std::max(0, ((taps - 1) * conv.dilation - conv.padding + stride - 1) / stride); };
   const auto after = [&](int extent, int count) { return std::max(0, (extent - 1 + conv.padding) / stride - (count - 1)); };
-  const Staged in{conv.k, rows, columns, before(conv.filterHeight), before(conv.filterWidth), after(conv.height, rows), after(conv.width, columns)};
+  const Staged in{
+    conv.k, rows, columns, before(conv.filterHeight), before(conv.filterWidth), after(conv.height, rows), after(conv.width, columns)};
   const int out = roundUp(conv.c, LANES);
   const size_t pixels = size_t(conv.height) * conv.width, given = size_t(rows) * columns;
   parallel(conv.count, [&](int image) {
@@ -135,8 +137,8 @@ inline void inputGradient(const float* dy, const Convolution& conv, const float*
       for (int tap = 0; tap < conv.taps(); tap++) {
         int down, right;
         if (!shiftOf(row % stride, tap / conv.filterWidth, conv, down) || !shiftOf(phase, tap % conv.filterWidth, conv, right)) continue;
-        addTap(staged + in.at(row / stride + down, right), in.pixel(), count, u + tap * p.tap(), p,
-          m + (size_t(row) * conv.width + phase) * out, size_t(stride) * out);
+        addTap(count, {staged + in.at(row / stride + down, right), size_t(in.pixel()), 1}, u + tap * p.tap(), p,
+          {m + (size_t(row) * conv.width + phase) * out, size_t(stride) * out, true});
       }
     }
     unstage(m, int(pixels), conv.c, dx + image * conv.c * pixels);
@@ -164,7 +166,7 @@ inline void filterGradient(const float* x, const Convolution& conv, const float*
       stage(dy + (start + i) * conv.k * given, out, ds + i * out.size());
     });
     parallel(taps * panels, [&](int task) {
-      const int tap = task / panels, column = task % panels * PANEL, vecs = std::min(PANEL, wide - column) / LANES, width = vecs * LANES;
+      const int tap = task / panels, column = task % panels * PANEL, vecs = panelVectors(wide, column), width = vecs * LANES;
       const int i = tap / conv.filterWidth * conv.dilation - border, j = tap % conv.filterWidth * conv.dilation - border;
       float* panel = scratch().panel.floats(size_t(DEPTH) * PANEL);
       const int64_t all = int64_t(count) * given;
@@ -172,10 +174,12 @@ inline void filterGradient(const float* x, const Convolution& conv, const float*
         const int depth = int(std::min<int64_t>(DEPTH, all - from));
         for (int d = 0; d < depth; d++) {
           const int64_t at = from + d, within = at % given;
-          const float* pixel = xs + at / given * in.size() + in.at(int(within / columns) * conv.stride + i, int(within % columns) * conv.stride + j);
-          std::memcpy(panel + size_t(d) * width, pixel + column, width * sizeof(float));
+          const int row = int(within / columns) * conv.stride + i, place = int(within % columns) * conv.stride + j;
+          std::memcpy(panel + size_t(d) * width, xs + at / given * in.size() + in.at(row, place) + column, width * sizeof(float));
         }
-        multiplyPanel(conv.k, vecs, ds + from * out.pixel(), 1, out.pixel(), panel, width, depth, s + tap * tapSums + column, wide, start > 0 || from > 0);
+        const Left gradients{ds + from * out.pixel(), 1, size_t(out.pixel())};
+        const Result products{s + tap * tapSums + column, size_t(wide), start > 0 || from > 0};
+        multiplyPanel(conv.k, vecs, depth, gradients, {panel, size_t(width)}, products);
       }
     });
   }

@@ -63,7 +63,8 @@ void directInputGradient(const Context& context) {
 void directFilterGradient(const Context& context) {
   const Input x = context.input(0), dy = context.input(1);
   const auto conv = convolutionOf(context, x.shape[0], x.shape[1], dy.shape[1]);
-  direct::filterGradient(x.data, conv, dy.data, context.output(0, {conv.k, conv.c, conv.filterHeight, conv.filterWidth}), threadsOf(context));
+  float* dw = context.output(0, {conv.k, conv.c, conv.filterHeight, conv.filterWidth});
+  direct::filterGradient(x.data, conv, dy.data, dw, threadsOf(context));
 }
 
 /**

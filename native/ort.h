@@ -136,7 +136,9 @@ class Context {
         all.errors[index] = std::current_exception();
       }
     };
-    check(call(api_, PARALLEL_FOR, context_, static_cast<void (*)(void*, size_t)>(run), size_t(count), size_t(0), static_cast<void*>(&tasks)));
+    void (*const plain)(void*, size_t) = run;
+    constexpr size_t ANY_NUMBER_OF_BATCHES = 0;
+    check(call(api_, PARALLEL_FOR, context_, plain, size_t(count), ANY_NUMBER_OF_BATCHES, static_cast<void*>(&tasks)));
     for (const auto& error : tasks.errors) if (error) std::rethrow_exception(error);
   }
 
@@ -215,7 +217,9 @@ inline Operator::Operator(const Description& is) : CustomOp{}, is(is) {
   inputCount = [](const CustomOp* op) { return std::max<size_t>(1, of(op).inputs); };
   outputCount = [](const CustomOp* op) { return of(op).outputs; };
   destroyKernel = [](void* kernel) { delete static_cast<Kernel*>(kernel); };
-  inputKind = [](const CustomOp* op, size_t index) { return of(op).inputs == 0 ? VARIADIC : index < of(op).required ? REQUIRED : OPTIONAL; };
+  inputKind = [](const CustomOp* op, size_t index) {
+    return of(op).inputs == 0 ? VARIADIC : index < of(op).required ? REQUIRED : OPTIONAL;
+  };
   outputKind = [](const CustomOp*, size_t) { return REQUIRED; };
   inputMemory = [](const CustomOp*, size_t) { return 0; };
   variadicInputs = variadicInputsAlike = variadicOutputs = variadicOutputsAlike = one;

@@ -56,8 +56,9 @@ inline Scratch& scratch() {
 }
 
 /** Rows first … first + rows - 1 of one product's columns from `column` on, at most a panel of them. */
-inline void multiplyPart(const float* a, const float* b, const float* bias, float* out, const Product& p, int64_t first, int rows, int64_t column) {
-  const int columns = int(std::min<int64_t>(PANEL, p.n - column)), vecs = roundUp(columns, LANES) / LANES, width = vecs * LANES;
+inline void multiplyPart(
+    const float* a, const float* b, const float* bias, float* out, const Product& p, int64_t first, int rows, int64_t column) {
+  const int columns = int(std::min<int64_t>(PANEL, p.n - column)), width = roundUp(columns, LANES), vecs = width / LANES;
   const bool whole = columns == width;
   // Columns that do not fill vectors are computed beside the result.
   float* c = whole ? out + first * p.n + column : scratch().tile.floats(size_t(rows) * width);
@@ -65,20 +66,24 @@ inline void multiplyPart(const float* a, const float* b, const float* bias, floa
   if (bias) {
     for (int r = 0; r < rows; r++) std::memcpy(c + r * cRow, bias + column, columns * sizeof(float));
   }
-  const size_t aRow = p.transposeA ? 1 : p.k, aInner = p.transposeA ? p.m : 1;
+  const Left left{a + first * (p.transposeA ? 1 : p.k), size_t(p.transposeA ? 1 : p.k), size_t(p.transposeA ? p.m : 1)};
   const bool inPlace = !p.transposeB && whole && rows < 2 * ROWS;
   for (int64_t from = 0; from < p.k; from += DEPTH) {
     const int depth = int(std::min<int64_t>(DEPTH, p.k - from));
-    const float* panel = b + from * p.n + column;
+    Right right{b + from * p.n + column, size_t(p.n)};
     if (!inPlace) {
       float* packed = scratch().panel.floats(size_t(DEPTH) * PANEL);
       pack(b, p, from, depth, column, vecs, packed);
-      panel = packed;
+      right = {packed, size_t(width)};
     }
-    multiplyPanel(rows, vecs, a + first * aRow + from * aInner, aRow, aInner, panel, inPlace ? p.n : width, depth, c, cRow, bias || from > 0);
+    const Left piece{left.at + from * left.inner, left.row, left.inner};
+    multiplyPanel(rows, vecs, depth, piece, right, {c, cRow, bias || from > 0});
   }
   if (p.rectified) {
-    for (int r = 0; r < rows; r++) for (int i = 0; i < columns; i++) c[r * cRow + i] = c[r * cRow + i] <= 0.f ? 0.f : c[r * cRow + i];
+    for (int r = 0; r < rows; r++) {
+      float* row = c + r * cRow;
+      for (int i = 0; i < columns; i++) row[i] = row[i] <= 0.f ? 0.f : row[i];
+    }
   }
   if (!whole) for (int r = 0; r < rows; r++) std::memcpy(out + (first + r) * p.n + column, c + r * cRow, columns * sizeof(float));
 }

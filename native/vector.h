@@ -1,5 +1,5 @@
 #pragma once
-// Vectors of 16 floats, which the compiler maps to whatever the processor has.
+// Vectors of floats, as long as suits the processor that the compiler builds for.
 
 #include <cstddef>
 #include <cstdlib>
@@ -10,7 +10,12 @@
 
 namespace byo {
 
-constexpr int LANES = 16;
+#ifdef __AVX512F__
+/** Floats of a vector, and vectors of a row of a product's block; blocks of 6 rows fill the registers. */
+constexpr int LANES = 16, ROW_VECTORS = 4;
+#else
+constexpr int LANES = 8, ROW_VECTORS = 2;
+#endif
 typedef float Vec __attribute__((vector_size(LANES * sizeof(float))));
 typedef float UnalignedVec __attribute__((vector_size(LANES * sizeof(float)), aligned(sizeof(float))));
 
@@ -56,7 +61,7 @@ inline void transposeBlocks(Vec rows[LANES]) {
 
 /** Rows become columns. */
 inline void transpose(Vec rows[LANES]) {
-  transposeBlocks<8>(rows);
+  if constexpr (LANES > 8) transposeBlocks<8>(rows);
   transposeBlocks<4>(rows);
   transposeBlocks<2>(rows);
   transposeBlocks<1>(rows);

@@ -11,7 +11,7 @@
 
 namespace byo::winograd {
 
-constexpr int TILE = 4, PATCH = 6, CELLS = PATCH * PATCH, TAPS = 9;
+constexpr int TILE = 4, PIXELS = TILE * TILE, PATCH = 6, CELLS = PATCH * PATCH, TAPS = 9;
 
 struct Images {
   int count, channels, height, width;
@@ -163,7 +163,8 @@ inline void stageRows(const float* x, const Images& images, int image, int chann
 enum class Of { Patches, Tiles };
 
 template <Of What>
-inline void transformTiles(const float* x, const Images& images, int first, const Cells& v, int cellTiles, int offset, float* to, Buffer& scratch) {
+inline void transformTiles(
+    const float* x, const Images& images, int first, const Cells& v, int cellTiles, int offset, float* to, Buffer& scratch) {
   const int columns = images.tileColumns(), perImage = columns * images.tileRows();
   const int rows = What == Of::Patches ? PATCH : TILE, frame = What == Of::Patches ? 1 : 0;
   const int width = TILE * columns + 2;
@@ -193,7 +194,8 @@ inline void transformTiles(const float* x, const Images& images, int first, cons
 }
 
 /** Writes the tiles first … first + count - 1 of y from their cells, with a bias where there is one. */
-inline void assembleTiles(const float* m, const Cells& layout, int offset, int count, const Images& images, int first, const float* bias, float* y) {
+inline void assembleTiles(
+    const float* m, const Cells& layout, int offset, int count, const Images& images, int first, const float* bias, float* y) {
   const int columns = images.tileColumns(), perImage = columns * images.tileRows();
   for (int tile = 0; tile < count; tile++) {
     const int image = (first + tile) / perImage, within = (first + tile) % perImage;
@@ -201,20 +203,23 @@ inline void assembleTiles(const float* m, const Cells& layout, int offset, int c
     const int high = std::min(TILE, images.height - top), wide = std::min(TILE, images.width - left);
     for (int channel = 0; channel < images.channels; channel += LANES) {
       const float* from = m + size_t(offset + tile) * layout.row() + channel;
-      Vec cells[CELLS], pixels[LANES];
+      Vec cells[CELLS], pixels[PIXELS];
       for (int cell = 0; cell < CELLS; cell++) cells[cell] = load(from + cell * layout.cell());
       square<PATCH, TILE, outputTransform>(cells, pixels);
-      transpose(pixels);
+      for (int part = 0; part < PIXELS; part += LANES) transpose(pixels + part);
       const int channels = std::min(LANES, images.channels - channel);
       float* corner = y + (size_t(image) * images.channels + channel) * images.pixels() + size_t(top) * images.width + left;
       for (int c = 0; c < channels; c++, corner += images.pixels()) {
-        const Vec values = bias ? pixels[c] + bias[channel + c] : pixels[c];
-        alignas(64) float tilePixels[LANES];
-        std::memcpy(tilePixels, &values, sizeof values);
-        if (wide == TILE) {
-          for (int row = 0; row < high; row++) std::memcpy(corner + size_t(row) * images.width, tilePixels + row * TILE, TILE * sizeof(float));
-        } else {
-          for (int row = 0; row < high; row++) std::memcpy(corner + size_t(row) * images.width, tilePixels + row * TILE, wide * sizeof(float));
+        alignas(64) float tilePixels[PIXELS];
+        for (int part = 0; part < PIXELS; part += LANES) {
+          store(tilePixels + part, bias ? pixels[part + c] + bias[channel + c] : pixels[part + c]);
+        }
+        for (int row = 0; row < high; row++) {
+          float* to = corner + size_t(row) * images.width;
+          const float* from = tilePixels + row * TILE;
+          // A copy of known length is one instruction.
+          if (wide == TILE) std::memcpy(to, from, TILE * sizeof(float));
+          else std::memcpy(to, from, wide * sizeof(float));
         }
       }
     }
@@ -246,10 +251,12 @@ inline void overRanges(const Parallel& parallel, int count, int step, const std:
 
 /** Products [tiles, outputs] = cells [tiles, inputs] x filters [inputs, outputs] in every cell, for one panel of outputs. */
 inline void multiplyCells(const float* v, const Cells& in, const float* u, const Filters& f, float* m, const Cells& out, int panel) {
-  const int vecs = std::min(PANEL, out.row() - panel * PANEL) / LANES;
+  const int column = panel * PANEL;
   for (int cell = 0; cell < CELLS; cell++) {
-    multiplyPanel(in.tiles, vecs, v + cell * in.cell(), in.row(), 1, u + cell * f.cell(), PANEL, in.channels,
-      m + cell * out.cell() + panel * PANEL, out.row(), false);
+    const Left patches{v + cell * in.cell(), size_t(in.row()), 1};
+    const Right filters{u + cell * f.cell(), PANEL};
+    const Result products{m + cell * out.cell() + column, size_t(out.row()), false};
+    multiplyPanel(in.tiles, panelVectors(out.row(), column), in.channels, patches, filters, products);
   }
 }
 
@@ -315,9 +322,15 @@ inline void assembleTaps(const float* s, size_t cellStep, int channels, float* d
  * whatever the number of threads.
  */
 inline void filterGradient(const float* x, const Images& images, const float* dy, int k, float* dw, const Parallel& parallel) {
-  const int c = images.channels, tiles = images.tiles(), columns = roundUp(c, LANES), panels = (columns + PANEL - 1) / PANEL;
+  const int c = images.channels, tiles = images.tiles(), columns = roundUp(c, LANES);
   const Images gradients{images.count, k, images.height, images.width};
-  const auto panelVecs = [&](int panel) { return std::min(PANEL, columns - panel * PANEL) / LANES; };
+  /** Of some filters from `filter` on, in one cell and panel: sums over tiles of spread gradients times patches. */
+  const auto sumTiles = [&](const Cells& in, const float* v, const Cells& out, const float* d, int cell, int column, int filter, int some,
+                            float* sums, bool added) {
+    const Left gradients{d + cell * out.cell() + filter, 1, size_t(out.row())};
+    const Right patches{v + cell * in.cell() + column, size_t(in.row())};
+    multiplyPanel(some, panelVectors(columns, column), in.tiles, gradients, patches, {sums + column, size_t(columns), added});
+  };
   const auto transform = [&](int start, int count, float* v, float* d) {
     overRanges(parallel, count, TILES_AT_ONCE, [&](int first, int some) {
       transformTiles<Of::Patches>(x, images, start + first, Cells{some, c}, count, first, v, scratch().staged);
@@ -333,9 +346,8 @@ inline void filterGradient(const float* x, const Images& images, const float* dy
     const size_t cellSums = size_t(FILTERS_AT_ONCE) * columns;
     overRanges(parallel, k, FILTERS_AT_ONCE, [&](int filter, int some) {
       float* s = scratch().filters.floats(CELLS * cellSums);
-      for (int cell = 0; cell < CELLS; cell++) for (int panel = 0; panel < panels; panel++) {
-        multiplyPanel(some, panelVecs(panel), d + cell * out.cell() + filter, 1, out.row(), v + cell * in.cell() + panel * PANEL, in.row(),
-          tiles, s + cell * cellSums + panel * PANEL, columns, false);
+      for (int cell = 0; cell < CELLS; cell++) for (int column = 0; column < columns; column += PANEL) {
+        sumTiles(in, v, out, d, cell, column, filter, some, s + cell * cellSums, false);
       }
       for (int row = 0; row < some; row++) assembleTaps(s + row * columns, cellSums, c, dw + (size_t(filter) + row) * c * TAPS);
     });
@@ -350,10 +362,10 @@ inline void filterGradient(const float* x, const Images& images, const float* dy
     float* v = scratch().input.floats(in.size());
     float* d = scratch().output.floats(out.size());
     transform(start, count, v, d);
+    const int panels = (columns + PANEL - 1) / PANEL;
     parallel(CELLS * panels, [&](int task) {
-      const int cell = task / panels, panel = task % panels;
-      multiplyPanel(k, panelVecs(panel), d + cell * out.cell(), 1, out.row(), v + cell * in.cell() + panel * PANEL, in.row(), count,
-        s + cell * cellSums + panel * PANEL, columns, start > 0);
+      const int cell = task / panels, column = task % panels * PANEL;
+      sumTiles(in, v, out, d, cell, column, 0, k, s + cell * cellSums, start > 0);
     });
   }
   parallel(k, [&](int filter) { assembleTaps(s + size_t(filter) * columns, cellSums, c, dw + size_t(filter) * c * TAPS); });

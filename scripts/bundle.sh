@@ -36,7 +36,7 @@ mkdir -p "$stage/app" "$stage/lib"
 tar -c --exclude='*.map' --exclude='*.ts' --exclude='*.mts' --exclude='*.cts' --exclude='*.debug.js' --exclude='*.min.js' --exclude='.built' \
     --exclude='*.tsbuildinfo' --exclude='node_modules/bare-*/prebuilds' \
     --exclude='node_modules/koffi/vendor' --exclude='node_modules/koffi/doc' --exclude='koffi-linux-x64/musl_x64' \
-    bin dist docs LICENSE package.json -T "$work/packages" | tar -x -C "$stage/app"
+    bin dist docs native/*.cpp native/*.h native/build.sh LICENSE package.json -T "$work/packages" | tar -x -C "$stage/app"
 runtime=node_modules/onnxruntime-node
 mkdir -p "$stage/app/$runtime/bin/napi-v6/linux/x64"
 cp $runtime/package.json $runtime/README.md "$stage/app/$runtime/"

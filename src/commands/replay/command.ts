@@ -16,7 +16,7 @@ import { remaker } from './remake.js';
 const options = {
   inputs: texts({ placeholder: 'path', local: true, help: "where to look for the inputs: folders, searched through, or files; the file's own folder where left out" }),
   check: flag({ local: true, help: 'compare with the file instead of writing; exits with 1 where anything differs' }),
-  tolerance: number({ min: 0, local: true, help: 'with --check: how far elements may be apart, for another device or version; the bytes have to be equal where left out' }),
+  tolerance: number({ min: 0, local: true, help: 'with --check: how far elements may be apart, for another device, version or set of operators (make native); the bytes have to be equal where left out' }),
   output: text({ short: 'o', placeholder: 'file', local: true, help: 'where to write the result; - is standard output, the default without --check' }),
   force: flag({ short: 'f', local: true, help: 'overwrite an existing output' }),
   device: { ...computeOptions.device, help: 'where to compute; results agree byte for byte on one device only' },
