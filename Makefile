@@ -25,7 +25,9 @@ test-long: build
 	BYO_TEST_LONG=1 vitest run --dir test/long
 	bash bench/cifar10-byol.sh
 
+# With native operators and without, where there is a compiler for them.
 bench: build
+	-sh native/build.sh
 	tsc -p tsconfig.bench.json
 	node .build/bench/run.js
 	node .build/bench/scaling.js

@@ -43,9 +43,9 @@ export const runPeer = (python: Python, { peer }: Workload, options: readonly st
 
 /** The options of the fastest configuration; one whose run takes more than `limit` seconds is out. */
 export async function bestOptions(
-  python: Python, { name }: Workload, options: readonly string[], limit: number,
+  python: Python, { name }: Workload, options: readonly string[], { limit, tries }: { limit: number; tries: number },
 ): Promise<string[]> {
   const { best } = await runJson<{ best: { options: string } }>(python.command,
-    [script('best.py'), name, '--limit', String(limit), ...options]);
+    [script('best.py'), name, '--limit', String(limit), '--tries', String(tries), ...options]);
   return best.options.split(' ');
 }

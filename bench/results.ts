@@ -16,6 +16,8 @@ export interface Comparison {
   /** With byo's own operators, where they are built. */
   readonly native?: Side;
   readonly peer?: Side;
+  /** What measures it again. */
+  readonly command: string;
   /** What ran it: ONNX Runtime and PyTorch with their versions. */
   readonly versions: string;
 }
@@ -40,7 +42,7 @@ export function lossDifference(byo: Printed, peer: Printed): number {
 }
 
 /** A workload's line: medians of the rounds' medians, their ratio and its range over the rounds, and peak memory. */
-export function tableRow({ name, title, byo, native, peer, versions }: Comparison): string {
+export function tableRow({ name, title, byo, native, peer, command, versions }: Comparison): string {
   const ms = ({ rounds }: Side) => median(rounds.map(({ median_ms }) => median_ms));
   const mb = ({ rounds }: Side) => {
     const largest = rounds.reduce((a, b) => (b.max_rss_mb > a.max_rss_mb ? b : a));
@@ -49,7 +51,7 @@ export function tableRow({ name, title, byo, native, peer, versions }: Compariso
   const options = (side: Side) => `\`${side.options.join(' ')}\``;
   const cells = (values: readonly string[]) => `| ${values.join(' | ')} |`;
   const label = `${name.toUpperCase()} ${title}`;
-  const made = [`\`node .build/bench/run.js --only ${name}\``, versions];
+  const made = [`\`${command}\``, versions];
   const speedUp = (side: Side) => {
     if (!peer) return '';
     const ratios = side.rounds.map(({ median_ms }, round) => peer.rounds[round]!.median_ms / median_ms);

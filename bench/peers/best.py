@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """The best PyTorch configuration of a workload: runs its script over configurations, prints the fastest as JSON.
 
-    best.py w1 [--limit 600] [options of the workload's script ...]
+    best.py w1 [--limit 600] [--tries 1] [options of the workload's script ...]
 
 First 1 and 2 threads; then, with the faster number, channels_last (convolutional workloads), torch.compile and both. Every
 run is a process of its own. A configuration that fails (torch.compile needs a C++ compiler) or does not end within the limit
-is listed with its error. The figure of a configuration is the median of its steps.
+is listed with its error. The figure of a configuration is the median of its steps, of several tries the smallest.
 """
 
 import argparse
@@ -47,12 +47,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument('workload', choices=SCRIPTS)
     parser.add_argument('--limit', type=float, default=600, help='seconds that one run of a configuration may take')
+    parser.add_argument('--tries', type=int, default=1, help='runs of each configuration')
     args, passed_on = parser.parse_known_args()
     tried = []
 
     def best_of(candidates):
         """The fastest of what has been tried, once the candidates have been too; None where nothing works."""
-        for options in candidates:
+        for options in [*candidates] * args.tries:
             tried.append({'options': ' '.join(options), **run(args.workload, [*passed_on, *options], args.limit)})
         working = [entry for entry in tried if 'error' not in entry]
         return min(working, key=lambda entry: entry['median_ms'], default=None)

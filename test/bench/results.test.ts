@@ -6,7 +6,7 @@ const printed = (median_ms: number, max_rss_mb = 100, losses = [2, 1, 0.5, 9]) =
   ({ median_ms, max_rss_mb, import_rss_mb: 50, losses, config: { batch: 64 } });
 
 const comparison = {
-  name: 'w3', title: 'a step', versions: 'ONNX Runtime 1, PyTorch 2', byo: { rounds: [printed(10), printed(30, 120), printed(20)], options: ['--threads', '2'] },
+  name: 'w3', title: 'a step', command: 'node .build/bench/run.js --only w3', versions: 'ONNX Runtime 1, PyTorch 2', byo: { rounds: [printed(10), printed(30, 120), printed(20)], options: ['--threads', '2'] },
   peer: { rounds: [printed(40), printed(30), printed(50, 700, [2.0002, 1, 0.5])], options: ['--compile', '--threads', '1'] },
 };
 
