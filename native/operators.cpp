@@ -110,13 +110,13 @@ void maxPoolGradient(const Context& context) {
 }
 
 /**
- * Products of stacks of matrices, plus a bias [n] where there is a third input; the numbers are the result's rank and shape, then those of
+ * Products of stacks of matrices, plus a bias of their columns where there is a third input; the numbers are the result's rank and shape, then those of
  * product::Product.
  */
 void matrixProduct(const Context& context) {
   const auto& numbers = context.numbers();
   const auto shape = numbers.begin() + 1, at = shape + numbers[0];
-  const product::Product p{at[0], at[1], at[2], at[3], at[4] != 0, at[5] != 0, at[6] != 0, at[7], at[8]};
+  const product::Product p{at[0], at[1], at[2], at[3], at[4] != 0, at[5] != 0, at[6] != 0, at[7], at[8], at[9]};
   const float* bias = context.inputs() > 2 ? context.data(2) : nullptr;
   product::multiply(context.data(0), context.data(1), bias, context.output(0, {shape, at}), p, threadsOf(context));
 }

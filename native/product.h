@@ -9,11 +9,14 @@
 
 namespace byo::product {
 
-/** out [batch, m, n] = a [m, k] or its transpose x b [k, n] or its transpose (+ bias [n]) (rectified); steps are from matrix to matrix. */
+/**
+ * out [batch, m, n] = a [m, k] or its transpose x b [k, n] or its transpose (+ bias [n]) (rectified); steps are from one of the stack to the
+ * next, 0 where all have the same.
+ */
 struct Product {
   int64_t batch, m, k, n;
   bool transposeA, transposeB, rectified;
-  int64_t aStep, bStep;
+  int64_t aStep, bStep, biasStep;
 };
 
 /** Inner extent of a piece of a panel of b that stays in a core's cache, and rows of a task at most. */
@@ -91,7 +94,7 @@ inline void multiplyPart(
 inline void multiply(const float* a, const float* b, const float* bias, float* out, const Product& p, const Parallel& parallel) {
   const int64_t work = p.m * p.k * p.n, panels = (p.n + PANEL - 1) / PANEL;
   const auto matrix = [&](int64_t i, int64_t first, int rows, int64_t column) {
-    multiplyPart(a + i * p.aStep, b + i * p.bStep, bias, out + i * p.m * p.n, p, first, rows, column);
+    multiplyPart(a + i * p.aStep, b + i * p.bStep, bias ? bias + i * p.biasStep : nullptr, out + i * p.m * p.n, p, first, rows, column);
   };
   if (p.batch > 1 || work < SMALL) {
     const int64_t tasks = std::max<int64_t>(1, std::min<int64_t>({p.batch, 64, p.batch * work / SMALL}));

@@ -132,10 +132,11 @@ onNative('products of matrices', () => {
       const arrays = [gaussian('a', [...stack, rows, inner]), gaussian('b', right), gaussian('bias', [n])];
       const build = (a: g.Tensor, b: g.Tensor, bias: g.Tensor) => {
         const y = g.matmul(a, b, { ta, tb });
-        const [negated, again] = [g.matmul(g.neg(a), b, { ta, tb }), g.matmul(g.mul(a, 3), b, { ta, tb })];
-        return [y, negated.add(bias), g.relu(again.add(bias))];
+        const [negated, again, last] = [-1, 3, 4].map((factor) => g.matmul(g.mul(a, factor), b, { ta, tb }));
+        const each = g.concat(Array.from({ length: stack.reduce((all, i) => all * i, 1) }, (_, i) => g.exp(bias.mul(0.1 * i))));
+        return [y, negated!.add(bias), g.relu(again!.add(bias)), last!.add(each.reshape([...stack, 1, n]))];
       };
-      expect(operatorsOf(build as Build, arrays)).toEqual(['Product', 'Product', 'Product']);
+      expect(operatorsOf(build as Build, arrays)).toEqual(['Product', 'Product', 'Product', 'Product']);
       expect(await difference(build as Build, arrays), `transposed ${ta} ${tb}, shared ${shared}`).toBeLessThan(2e-6);
     }
   });

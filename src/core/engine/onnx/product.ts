@@ -24,19 +24,33 @@ function nativeExtents({ op, inputs, attrs, shape }: Tensor, b: OnnxBuilder): Ex
   return stacked && m >= MIN_ROWS && n >= MIN_COLUMNS ? { batch, m, k, n } : undefined;
 }
 
-function emit(
-  t: Tensor, { batch, m, k, n }: Extents, shape: readonly number[], rectified: boolean, inputs: readonly string[], b: OnnxBuilder,
-): string {
+/** What follows a product within the same operator. */
+interface Ending {
+  readonly shape: readonly number[];
+  readonly rectified?: boolean;
+  /** From the bias of one product of a stack to that of the next. */
+  readonly biasStep?: number;
+}
+
+function emit(t: Tensor, { batch, m, k, n }: Extents, ending: Ending, inputs: readonly string[], b: OnnxBuilder): string {
+  const { shape, rectified = false, biasStep = 0 } = ending;
   const [aStep, bStep] = [m * k, k * n].map((step, i) => (t.inputs[i]!.rank === 2 ? 0 : step)) as [number, number];
   const flags = [t.attrs.ta, t.attrs.tb, rectified].map(Number);
-  const numbers = [shape.length, ...shape, batch, m, k, n, ...flags, aStep, bStep];
+  const numbers = [shape.length, ...shape, batch, m, k, n, ...flags, aStep, bStep, biasStep];
   return b.native('Product', inputs, shape, numbers);
 }
 
 /** A product by byo's own operator; undefined where that is not there, or not for it. */
 export function emitProduct(t: Tensor, inputs: readonly string[], b: OnnxBuilder): string | undefined {
   const extents = nativeExtents(t, b);
-  return extents && emit(t, extents, t.shape, false, inputs, b);
+  return extents && emit(t, extents, { shape: t.shape }, inputs, b);
+}
+
+/** 0 for a bias of all products alike, n for one that each of a stack has to itself; undefined for what is neither. */
+function biasStepOf({ shape, size }: Tensor, { batch, n }: Extents): number | undefined {
+  if (shape.at(-1) !== n) return undefined;
+  if (size === n) return 0;
+  return size === batch * n && shape.at(-2) === 1 ? n : undefined;
 }
 
 /** Sums of products, which nothing else reads, with a bias of their columns, rectified or not: byo's own operator does it all. */
@@ -50,13 +64,14 @@ export function biasedProducts(
     const [shaped, bias] = sum.inputs as [Tensor, Tensor];
     const t = shaped.op === 'reshape' ? shaped.inputs[0]! : shaped;
     const extents = nativeExtents(t, b);
-    const fits = extents && bias.rank === 1 && bias.shape[0] === extents.n && shaped.shape.at(-1) === extents.n;
-    if (!fits || shaped.size !== sum.size || !readOnlyBy(shaped, sum) || (t !== shaped && !readOnlyBy(t, shaped))) continue;
+    const biasStep = extents && biasStepOf(bias, extents);
+    if (biasStep === undefined || shaped.shape.at(-1) !== extents!.n || shaped.size !== sum.size) continue;
+    if (!readOnlyBy(shaped, sum) || (t !== shaped && !readOnlyBy(t, shaped))) continue;
     const [next] = readers.get(sum) ?? [];
     const rectified = next?.op === 'relu' && readOnlyBy(sum, next);
     found.set(rectified ? next : sum, {
       inside: [t, ...(t === shaped ? [] : [shaped]), ...(rectified ? [sum] : [])], inputs: [...t.inputs, bias], named: t,
-      emit: (inputs) => emit(t, extents, sum.shape, rectified, inputs, b),
+      emit: (inputs) => emit(t, extents!, { shape: sum.shape, rectified, biasStep }, inputs, b),
     });
   }
   return found;
