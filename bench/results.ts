@@ -59,13 +59,15 @@ export function tableRow({ name, title, byo, native, peer, command, versions }: 
     return `**${(ms(peer) / ms(side)).toFixed(2)}** (${range})`;
   };
   const sides = [byo, ...(native ? [native] : [])];
+  const where = (side: Side | undefined, show: (side: Side) => string) => (side ? show(side) : '');
+  const time = (side: Side) => milliseconds(ms(side));
   return cells([
     label,
-    milliseconds(ms(byo)), native ? milliseconds(ms(native)) : '', peer ? milliseconds(ms(peer)) : '',
-    speedUp(byo), native ? speedUp(native) : '',
-    mb(byo), native ? mb(native) : '', peer ? mb(peer) : '',
-    peer ? Math.max(...sides.map((side) => lossDifference(side.rounds[0]!, peer.rounds[0]!))).toExponential(0) : '',
-    sides.map(options).join(', '), peer ? options(peer) : '', ...made,
+    time(byo), where(native, time), where(peer, time),
+    speedUp(byo), where(native, speedUp),
+    mb(byo), where(native, mb), where(peer, mb),
+    where(peer, ({ rounds }) => Math.max(...sides.map((side) => lossDifference(side.rounds[0]!, rounds[0]!))).toExponential(0)),
+    sides.map(options).join(', '), where(peer, options), ...made,
   ]);
 }
 

@@ -27,9 +27,8 @@ const README = fileURLToPath(new URL('../../README.md', import.meta.url));
  *
  * PyTorch runs in its best configuration, which bench/peers/best.py finds first (one that takes more than --limit seconds is
  * out); byo in the better of one and two threads, on the runtime's operators alone and, where `make native` built them, with its
- * own. BYO_PYTHON names the Python that has PyTorch (python3 where unset); without
- * it byo is measured alone, and the table is only printed. --quick takes tiny sizes, to see whether everything runs and agrees:
- * its times mean nothing.
+ * own. BYO_PYTHON names the Python that has PyTorch (python3 where unset); without it byo is measured alone, and the table is
+ * only printed. --quick takes tiny sizes, to see whether everything runs and agrees: its times mean nothing.
  */
 async function main(args: readonly string[]): Promise<void> {
   const given = parseOptions(args, {

@@ -173,6 +173,8 @@ inline double total(const float* x, int count) {
 /** Steps of a task below which another thread costs more than it saves, and tasks at most. */
 constexpr int64_t TASK_STEPS = 1 << 16;
 constexpr int64_t MOST_TASKS = 64;
+/** Sums that all tasks together hold at most. */
+constexpr int64_t MOST_SUMS = 1 << 20;
 
 /** Tasks for `count` things; a function of the program alone, so that sums have one order whatever the number of threads. */
 inline int tasksFor(const Program& program, int64_t count) {
@@ -198,8 +200,8 @@ inline void evaluate(const Program& program, const std::vector<const float*>& op
 inline void sum(const Program& program, const std::vector<const float*>& operands, float* out, const Parallel& parallel) {
   const auto [outer, mid, inner] = std::tuple(program.outer, program.mid, program.inner);
   if (inner == 1) {
-    // Rows are added up: blocks of rows side by side, then their sums.
-    const int tasks = tasksFor(program, outer);
+    // Rows are added up: blocks of rows side by side, then their sums, which are fewer the longer the rows.
+    const int tasks = tasksFor(program, std::min(outer, std::max<int64_t>(1, MOST_SUMS / mid)));
     std::vector<std::vector<double>> sums(tasks, std::vector<double>(mid));
     parallel(tasks, [&](int task) {
       Evaluator evaluator(program, operands, memory());

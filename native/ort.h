@@ -167,6 +167,8 @@ struct Operator : CustomOp {
   explicit Operator(const Description& is);
 };
 
+inline const Description& descriptionOf(const CustomOp* op) { return static_cast<const Operator*>(op)->is; }
+
 struct Kernel {
   Api api;
   const Description& is;
@@ -180,7 +182,7 @@ inline Status failure(Api api, const char* message) {
 }
 
 inline Status createKernel(const CustomOp* op, Api api, const void* info, void** kernel) {
-  const Description& is = static_cast<const Operator*>(op)->is;
+  const Description& is = descriptionOf(op);
   std::vector<int64_t> numbers;
   if (is.numbers) {
     size_t count = 0;
@@ -208,17 +210,15 @@ inline Status runKernel(void* kernel, void* context) {
 inline Operator::Operator(const Description& is) : CustomOp{}, is(is) {
   constexpr int FLOAT = 1, REQUIRED = 0, OPTIONAL = 1, VARIADIC = 2;
   const auto one = [](const CustomOp*) { return 1; };
-  const auto described = [](const CustomOp* op) -> const Description& { return static_cast<const Operator*>(op)->is; };
-  static const auto of = described;
   version = API_VERSION;
-  name = [](const CustomOp* op) { return of(op).name; };
+  name = [](const CustomOp* op) { return descriptionOf(op).name; };
   provider = [](const CustomOp*) -> const char* { return nullptr; };
   inputType = outputType = [](const CustomOp*, size_t) { return FLOAT; };
-  inputCount = [](const CustomOp* op) { return std::max<size_t>(1, of(op).inputs); };
-  outputCount = [](const CustomOp* op) { return of(op).outputs; };
+  inputCount = [](const CustomOp* op) { return std::max<size_t>(1, descriptionOf(op).inputs); };
+  outputCount = [](const CustomOp* op) { return descriptionOf(op).outputs; };
   destroyKernel = [](void* kernel) { delete static_cast<Kernel*>(kernel); };
   inputKind = [](const CustomOp* op, size_t index) {
-    return of(op).inputs == 0 ? VARIADIC : index < of(op).required ? REQUIRED : OPTIONAL;
+    return descriptionOf(op).inputs == 0 ? VARIADIC : index < descriptionOf(op).required ? REQUIRED : OPTIONAL;
   };
   outputKind = [](const CustomOp*, size_t) { return REQUIRED; };
   inputMemory = [](const CustomOp*, size_t) { return 0; };

@@ -24,10 +24,11 @@ const hasNative = (b: OnnxBuilder, { groups }: ConvAttrs, [k, c]: Extents): bool
   b.how.native === true && groups === 1 && Math.min(k, c) >= MIN_NATIVE_CHANNELS;
 
 /** Those that byo's own operators compute by Winograd's algorithm, a block of tiles in a core's cache from pixels to pixels. */
-const isNative = (b: OnnxBuilder, attrs: ConvAttrs, filter: Extents): boolean => {
-  const { stride, padding, dilation } = attrs;
-  return hasNative(b, attrs, filter) && filter[2] === 3 && filter[3] === 3 && stride === 1 && padding === 1 && dilation === 1;
-};
+const isNative = (b: OnnxBuilder, attrs: ConvAttrs, filter: Extents): boolean =>
+  hasNative(b, attrs, filter) && winograd.isPlain3x3(attrs, filter);
+
+/** Floats of an image beyond which it leaves the caches. */
+const MAX_STAGED = 2 ** 20;
 
 /** What else has an operator of byo's own, tap by tap: filters' gradients, and inputs' where the runtime is slow. */
 function emitNativeGradient(
@@ -38,8 +39,6 @@ function emitNativeGradient(
   if (!hasNative(b, attrsOf(result), filter) || floats > MAX_STAGED) return undefined;
   return b.native(type, inputs, result.shape, [image[2], image[3], filter[2], filter[3], stride, padding, dilation]);
 }
-/** Floats of an image beyond which it leaves the caches. */
-const MAX_STAGED = 2 ** 20;
 
 export function emitConv(t: Tensor, inputs: readonly string[], b: OnnxBuilder): string {
   const [image, filter] = [extents(t.inputs[0]!), extents(t.inputs[1]!)];

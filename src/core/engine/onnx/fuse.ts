@@ -1,3 +1,4 @@
+import { sizeOf } from '../../array.js';
 import { scalarValue, valueInputs, type Tensor } from '../../graph/index.js';
 import { biasedConvs } from './conv.js';
 import { biasedProducts } from './product.js';
@@ -16,7 +17,13 @@ export interface Fusion {
 /** What is written as one among nodes in their order, by the last node of each; values of `written` are needed outside. */
 export function fusions(nodes: readonly Tensor[], written: ReadonlySet<Tensor>, b: OnnxBuilder): Map<Tensor, Fusion> {
   const readers = new Map<Tensor, Tensor[]>();
-  for (const node of nodes) for (const value of valueInputs(node)) readers.set(value, [...(readers.get(value) ?? []), node]);
+  for (const node of nodes) {
+    for (const value of valueInputs(node)) {
+      const known = readers.get(value);
+      if (known) known.push(node);
+      else readers.set(value, [node]);
+    }
+  }
   const found = new Map<Tensor, Fusion>();
   const taken = new Set<Tensor>();
   const add = (last: Tensor, fusion: Fusion) => {
@@ -75,23 +82,21 @@ interface Layout {
   readonly mid: number;
 }
 
-const product = (extents: readonly number[]): number => extents.reduce((all, n) => all * n, 1);
-
 /** The axes from the first to the last that `is` names, as the middle of three; undefined where another lies between them. */
 function middle(shape: readonly number[], is: (axis: number) => boolean): (Layout & { outer: number }) | undefined {
   const axes = [...shape.keys()].filter((axis) => shape[axis] !== 1);
   const named = axes.filter(is);
-  if (named.length === 0) return { outer: 1, mid: 1, inner: product(shape) };
+  if (named.length === 0) return { outer: 1, mid: 1, inner: sizeOf(shape) };
   const [first, last] = [named[0]!, named.at(-1)!];
   if (axes.some((axis) => axis > first && axis < last && !is(axis))) return undefined;
-  const between = (from: number, to?: number) => product(shape.slice(from, to));
+  const between = (from: number, to?: number) => sizeOf(shape.slice(from, to));
   return { outer: between(0, first), mid: between(first, last + 1), inner: between(last + 1) };
 }
 
 /** How an input of a node is read at each of the node's elements; undefined where that is more than one repetition. */
 function layoutOf(node: Tensor, index: number): Layout | undefined {
-  const { shape } = node.inputs[index]!;
-  if (node.size === node.inputs[index]!.size) return { inner: 1, mid: node.size };
+  const { shape, size } = node.inputs[index]!;
+  if (node.op === 'sum' || node.size === size) return { inner: 1, mid: size };
   if (node.op === 'affine' && index > 0) return middle(node.shape, (axis) => axis === 1);
   const offset = node.rank - shape.length;
   return middle(node.shape, (axis) => axis >= offset && shape[axis - offset] !== 1);
@@ -165,11 +170,10 @@ function expression(root: Tensor, inside: readonly Tensor[]): Fusion | undefined
   };
   const operand = (node: Tensor, i: number): Register => {
     const value = node.inputs[i]!;
-    const whole = { inner: 1, mid: value.size };
     if (within.has(value)) return values.get(value)!;
     const scalar = scalarValue(value);
     if (scalar !== undefined) return constant(scalar);
-    const { inner, mid } = node.op === 'sum' ? whole : layoutOf(node, i)!;
+    const { inner, mid } = layoutOf(node, i)!;
     const index = inputs.findIndex((other, k) => other === value && layouts[k]!.inner === inner && layouts[k]!.mid === mid);
     if (index >= 0) return { kind: 'operand', index };
     layouts.push({ inner, mid });

@@ -1,3 +1,4 @@
+import { sizeOf } from '../../array.js';
 import type { Tensor } from '../../graph/index.js';
 import type { OnnxBuilder } from './builder.js';
 import type { Fusion } from './fuse.js';
@@ -12,15 +13,13 @@ interface Extents {
   readonly n: number;
 }
 
-const product = (shape: readonly number[]): number => shape.reduce((all, n) => all * n, 1);
-
 /** The extents of a product that byo's own operator computes: of two matrices, or of stacks of as many as there are results. */
 function nativeExtents({ op, inputs, attrs, shape }: Tensor, b: OnnxBuilder): Extents | undefined {
   if (b.how.native !== true || op !== 'matmul') return undefined;
   const [m, n] = shape.slice(-2) as [number, number];
   const k = inputs[0]!.shape.at(attrs.ta ? -2 : -1)!;
-  const batch = product(shape.slice(0, -2));
-  const stacked = inputs.every((x) => x.rank === 2 || product(x.shape.slice(0, -2)) === batch);
+  const batch = sizeOf(shape.slice(0, -2));
+  const stacked = inputs.every((x) => x.rank === 2 || sizeOf(x.shape.slice(0, -2)) === batch);
   return stacked && m >= MIN_ROWS && n >= MIN_COLUMNS ? { batch, m, k, n } : undefined;
 }
 

@@ -56,17 +56,19 @@ export const MIN_CHANNEL_PRODUCT = { map: 64 * 64, filterGrad: 32 * 64 } as cons
 /** Pixels of the largest map whose patches are kept for the backward pass. */
 const KEPT_MAP = 8 * 8;
 
+/** Whether filters are of 3x3, for maps that keep their size. */
+export const isPlain3x3 = ({ stride, padding, dilation, groups }: ConvAttrs, [, , kh, kw]: Shape): boolean =>
+  kh === 3 && kw === 3 && stride === 1 && padding === 1 && dilation === 1 && groups === 1;
+
 /**
  * Whether a convolution is of the kind that Winograd's algorithm computes, on maps that tiles cover evenly. Convolutions by
  * constants are left to the runtime, whose layout in blocks of channels is faster still.
  */
 export function applies(
-  b: OnnxBuilder, { stride, padding, dilation, groups }: ConvAttrs, image: Shape, filter: Shape, minChannelProduct: number,
+  b: OnnxBuilder, attrs: ConvAttrs, image: Shape, filter: Shape, minChannelProduct: number,
 ): boolean {
   const [, c, h, w] = image as Extents;
-  const [k, , kh, kw] = filter as Extents;
-  return b.provider === 'cpu' && !b.how.optimized && kh === 3 && kw === 3 && stride === 1 && padding === 1 && dilation === 1 && groups === 1
-    && h % 2 === 0 && w % 2 === 0 && c * k >= minChannelProduct;
+  return b.provider === 'cpu' && !b.how.optimized && isPlain3x3(attrs, filter) && h % 2 === 0 && w % 2 === 0 && c * filter[0]! >= minChannelProduct;
 }
 
 /** F(4x4, 3x3) has a relative error of 3e-6 (F(2x2, 3x3): 4e-7, direct: 3e-7), and is up to 1.4 times as fast. */
