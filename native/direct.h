@@ -34,13 +34,8 @@ inline void stage(const float* x, const Staged& s, float* to) {
     int row = 0, column = 0;
     for (int pixel = 0; pixel < pixels; pixel += LANES) {
       const int count = std::min(LANES, pixels - pixel);
-      Vec block[LANES] = {};
-      for (int c = 0; c < channels; c++) {
-        const float* from = x + size_t(channel + c) * pixels + pixel;
-        if (count == LANES) block[c] = load(from);
-        else std::memcpy(&block[c], from, count * sizeof(float));
-      }
-      transpose(block);
+      Vec block[LANES];
+      loadColumns(x + size_t(channel) * pixels + pixel, pixels, channels, count, block);
       for (int i = 0; i < count; i++) {
         store(to + s.at(row, column) + channel, block[i]);
         if (++column == s.width) column = 0, row++;
@@ -68,18 +63,10 @@ inline void unstage(const float* m, int pixels, int channels, float* y) {
   }
 }
 
-struct Scratch {
-  Buffer input, output, filters, panel;
-};
-inline Scratch& scratch() {
-  static thread_local Scratch own;
-  return own;
-}
-
 /** Filters by taps, as panels of outputs: [taps][panels][inputs][PANEL], filled up with zeros. */
 struct Panels {
   int inputs, outputs;
-  int count() const { return (outputs + PANEL - 1) / PANEL; }
+  int count() const { return piecesOf(outputs, PANEL); }
   size_t panel() const { return size_t(inputs) * PANEL; }
   size_t tap() const { return count() * panel(); }
 };
@@ -145,15 +132,14 @@ inline void inputGradient(const float* dy, const Convolution& conv, const float*
   });
 }
 
-/** Floats of images that are staged at once, and pixels whose products are summed at once. */
+/** Floats of images that are staged at once. */
 constexpr size_t SUMMED_FLOATS = size_t(2) << 20;
-constexpr int DEPTH = 256;
 
 /** dw [k, c, taps]; each sum has the same order whatever the number of threads. */
 inline void filterGradient(const float* x, const Convolution& conv, const float* dy, float* dw, const Parallel& parallel) {
   const int rows = conv.rows(), columns = conv.columns(), border = conv.padding, taps = conv.taps();
   const Staged in{conv.c, conv.height, conv.width, border, border, border, border}, out{conv.k, rows, columns, 0, 0, 0, 0};
-  const int panels = (conv.c + PANEL - 1) / PANEL, wide = in.pixel();
+  const int panels = piecesOf(conv.c, PANEL), wide = in.pixel();
   const size_t pixels = size_t(conv.height) * conv.width, given = size_t(rows) * columns, tapSums = size_t(conv.k) * wide;
   const int most = std::max<int>(1, SUMMED_FLOATS / (in.size() + out.size()));
   float* s = scratch().filters.floats(taps * tapSums);

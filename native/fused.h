@@ -43,10 +43,7 @@ struct Program {
     size = *at++, sums = *at++ != 0, outer = *at++, mid = *at++, inner = *at++;
     operands.resize(*at++), constants.resize(*at++), slots = int(*at++), steps.resize(*at++);
     for (auto& operand : operands) operand.inner = *at++, operand.mid = *at++;
-    for (auto& value : constants) {
-      const auto bits = uint32_t(*at++);
-      std::memcpy(&value, &bits, sizeof value);
-    }
+    for (auto& value : constants) value = floatOf(*at++);
     for (auto& step : steps) {
       step.operation = int(*at++), step.a = int(*at++), step.b = int(*at++), step.c = int(*at++), step.result = int(*at++);
     }
@@ -155,11 +152,6 @@ class Evaluator {
   int piece_ = PIECE;
 };
 
-inline Buffer& memory() {
-  static thread_local Buffer own;
-  return own;
-}
-
 inline double total(const float* x, int count) {
   Vec lanes{};
   int i = 0;
@@ -170,9 +162,8 @@ inline double total(const float* x, int count) {
   return sum;
 }
 
-/** Steps of a task below which another thread costs more than it saves, and tasks at most. */
+/** Steps of a task below which another thread costs more than it saves. */
 constexpr int64_t TASK_STEPS = 1 << 16;
-constexpr int64_t MOST_TASKS = 64;
 /** Sums that all tasks together hold at most. */
 constexpr int64_t MOST_SUMS = 1 << 20;
 
@@ -183,12 +174,12 @@ inline int tasksFor(const Program& program, int64_t count) {
 }
 
 inline void evaluate(const Program& program, const std::vector<const float*>& operands, float* out, const Parallel& parallel) {
-  const int64_t pieces = (program.size + PIECE - 1) / PIECE;
+  const int64_t pieces = piecesOf(program.size, PIECE);
   const int tasks = tasksFor(program, pieces);
-  parallel(tasks, [&](int task) {
-    Evaluator evaluator(program, operands, memory());
-    const int64_t stop = std::min(program.size, pieces * (task + 1) / tasks * PIECE);
-    for (int64_t at = pieces * task / tasks * PIECE; at < stop;) {
+  inTasks(parallel, tasks, pieces, [&](int, int64_t begin, int64_t end) {
+    Evaluator evaluator(program, operands, scratch().input);
+    const int64_t stop = std::min(program.size, end * PIECE);
+    for (int64_t at = begin * PIECE; at < stop;) {
       const int count = int(std::min<int64_t>(evaluator.piece(), stop - at));
       evaluator.run(at, count, out + at);
       at += count;
@@ -203,15 +194,14 @@ inline void sum(const Program& program, const std::vector<const float*>& operand
     // Rows are added up: blocks of rows side by side, then their sums, which are fewer the longer the rows.
     const int tasks = tasksFor(program, std::min(outer, std::max<int64_t>(1, MOST_SUMS / mid)));
     std::vector<std::vector<double>> sums(tasks, std::vector<double>(mid));
-    parallel(tasks, [&](int task) {
-      Evaluator evaluator(program, operands, memory());
+    inTasks(parallel, tasks, outer, [&](int task, int64_t begin, int64_t end) {
+      Evaluator evaluator(program, operands, scratch().input);
       double* own = sums[task].data();
-      const int64_t stop = outer * (task + 1) / tasks * mid;
-      for (int64_t at = outer * task / tasks * mid; at < stop;) {
-        const int64_t column = at % mid;
+      const int64_t stop = end * mid;
+      for (int64_t at = begin * mid; at < stop;) {
         const int count = int(std::min<int64_t>(evaluator.piece(), stop - at));
         const float* values = evaluator.run(at, count);
-        int64_t to = column;
+        int64_t to = at % mid;
         for (int done = 0; done < count; to = 0) {
           const int some = int(std::min<int64_t>(mid - to, count - done));
           for (int i = 0; i < some; i++) own[to + i] += values[done + i];
@@ -229,13 +219,12 @@ inline void sum(const Program& program, const std::vector<const float*>& operand
   }
   if (mid == 1) {
     const int64_t count = outer * inner;
-    const int tasks = tasksFor(program, (count + PIECE - 1) / PIECE);
+    const int tasks = tasksFor(program, piecesOf(count, PIECE));
     std::vector<double> sums(tasks);
-    parallel(tasks, [&](int task) {
-      Evaluator evaluator(program, operands, memory());
-      const int64_t stop = count * (task + 1) / tasks;
-      for (int64_t at = count * task / tasks; at < stop; at += PIECE) {
-        const int some = int(std::min<int64_t>(PIECE, stop - at));
+    inTasks(parallel, tasks, count, [&](int task, int64_t begin, int64_t end) {
+      Evaluator evaluator(program, operands, scratch().input);
+      for (int64_t at = begin; at < end; at += PIECE) {
+        const int some = int(std::min<int64_t>(PIECE, end - at));
         sums[task] += total(evaluator.run(at, some), some);
       }
     });
@@ -244,20 +233,18 @@ inline void sum(const Program& program, const std::vector<const float*>& operand
     *out = float(all);
     return;
   }
-  const int tasks = tasksFor(program, mid);
-  parallel(tasks, [&](int task) {
-    Evaluator evaluator(program, operands, memory());
-    const int64_t stop = mid * (task + 1) / tasks;
+  inTasks(parallel, tasksFor(program, mid), mid, [&](int, int64_t begin, int64_t end) {
+    Evaluator evaluator(program, operands, scratch().input);
     if (outer == 1 && inner <= PIECE) {
       const int64_t rows = PIECE / inner;
-      for (int64_t row = mid * task / tasks; row < stop; row += rows) {
-        const int64_t some = std::min(rows, stop - row);
+      for (int64_t row = begin; row < end; row += rows) {
+        const int64_t some = std::min(rows, end - row);
         const float* values = evaluator.run(row * inner, int(some * inner));
         for (int64_t i = 0; i < some; i++) out[row + i] = float(total(values + i * inner, int(inner)));
       }
       return;
     }
-    for (int64_t row = mid * task / tasks; row < stop; row++) {
+    for (int64_t row = begin; row < end; row++) {
       double all = 0;
       for (int64_t o = 0; o < outer; o++) for (int64_t at = 0; at < inner; at += PIECE) {
         const int some = int(std::min<int64_t>(PIECE, inner - at));

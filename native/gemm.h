@@ -7,6 +7,8 @@ namespace byo {
 
 /** Columns that a panel of the right factor has side by side, and rows of the result that are computed at once. */
 constexpr int PANEL = ROW_VECTORS * LANES, ROWS = 6;
+/** Rows of a panel that stay in a core's cache. */
+constexpr int DEPTH = 256;
 
 /** Of a left factor the element (r, i) is at[r * row + i * inner], so it may be the transpose of what lies in memory. */
 struct Left {
@@ -58,8 +60,8 @@ inline void multiplyBlock(int inner, Left a, Right b, Result c) {
 template <int Vecs>
 inline void multiplyRows(int rows, int inner, Left a, Right b, Result c) {
   static_assert(ROWS == 6, "there is a case for each height");
-  for (int blocks = (rows + ROWS - 1) / ROWS; blocks > 0; blocks--) {
-    const int height = (rows + blocks - 1) / blocks;
+  for (int blocks = piecesOf(rows, ROWS); blocks > 0; blocks--) {
+    const int height = piecesOf(rows, blocks);
     switch (height) {
       case 6: multiplyBlock<6, Vecs>(inner, a, b, c); break;
       case 5: multiplyBlock<5, Vecs>(inner, a, b, c); break;

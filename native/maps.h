@@ -1,6 +1,7 @@
 #pragma once
 // Batch normalisation and pooling of maps [N, C, ...].
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 
@@ -61,9 +62,8 @@ inline void batchNorm(
 inline void maxPoolGradient(
     const float* x, const float* y, const float* g, int64_t planes, int height, int width, int scale, float* dx, const Parallel& parallel) {
   const int rows = height / scale, columns = width / scale;
-  parallel(int(std::min<int64_t>(planes, 64)), [&](int task) {
-    const int64_t tasks = std::min<int64_t>(planes, 64);
-    for (int64_t plane = planes * task / tasks; plane < planes * (task + 1) / tasks; plane++) {
+  inTasks(parallel, int(std::min(planes, MOST_TASKS)), planes, [&](int, int64_t begin, int64_t end) {
+    for (int64_t plane = begin; plane < end; plane++) {
       for (int row = 0; row < height; row++) {
         const int64_t line = (plane * height + row) * width, pooled = (plane * rows + row / scale) * columns;
         if (scale == 2) {

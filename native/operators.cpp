@@ -90,9 +90,7 @@ void expression(const Context& context) {
 /** x [N, C, ...], weight [C], bias [C] -> y as x, mean [C], population variance [C]; the number is the bits of epsilon, a float. */
 void batchNorm(const Context& context) {
   const Input x = context.input(0);
-  const auto bits = uint32_t(context.numbers()[0]);
-  float eps;
-  std::memcpy(&eps, &bits, sizeof eps);
+  const float eps = floatOf(context.numbers()[0]);
   const std::vector<int64_t> channels{x.shape[1]};
   int64_t pixels = 1;
   for (size_t axis = 2; axis < x.shape.size(); axis++) pixels *= x.shape[axis];
@@ -110,8 +108,8 @@ void maxPoolGradient(const Context& context) {
 }
 
 /**
- * Products of stacks of matrices, plus a bias of their columns where there is a third input; the numbers are the result's rank and shape, then those of
- * product::Product.
+ * Products of stacks of matrices, plus a bias of their columns where there is a third input; the numbers are the result's rank and
+ * shape, then those of product::Product.
  */
 void matrixProduct(const Context& context) {
   const auto& numbers = context.numbers();

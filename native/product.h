@@ -10,8 +10,8 @@
 namespace byo::product {
 
 /**
- * out [batch, m, n] = a [m, k] or its transpose x b [k, n] or its transpose (+ bias [n]) (rectified); steps are from one of the stack to the
- * next, 0 where all have the same.
+ * out [batch, m, n] = a [m, k] or its transpose x b [k, n] or its transpose (+ bias [n]) (rectified); steps are from one of the stack to
+ * the next, 0 where all have the same.
  */
 struct Product {
   int64_t batch, m, k, n;
@@ -19,8 +19,8 @@ struct Product {
   int64_t aStep, bStep, biasStep;
 };
 
-/** Inner extent of a piece of a panel of b that stays in a core's cache, and rows of a task at most. */
-constexpr int DEPTH = 256, TASK_ROWS = 192, FEWEST_ROWS = 6 * ROWS;
+/** Rows of a task at most, and at least. */
+constexpr int TASK_ROWS = 192, FEWEST_ROWS = 6 * ROWS;
 /** Multiplications below which another thread costs more than it saves, and tasks that a large product should have. */
 constexpr int64_t SMALL = 1 << 16, TASKS = 4;
 
@@ -38,24 +38,11 @@ inline void pack(const float* b, const Product& p, int64_t first, int depth, int
     const int some = std::max(0, std::min(LANES, columns - c));
     for (int i = 0; i < depth; i += LANES) {
       const int deep = std::min(LANES, depth - i);
-      Vec block[LANES] = {};
-      for (int j = 0; j < some; j++) {
-        const float* at = b + (column + c + j) * p.k + first + i;
-        if (deep == LANES) block[j] = load(at);
-        else std::memcpy(&block[j], at, deep * sizeof(float));
-      }
-      transpose(block);
+      Vec block[LANES];
+      loadColumns(b + (column + c) * p.k + first + i, p.k, some, deep, block);
       for (int j = 0; j < deep; j++) store(panel + (i + j) * width + c, block[j]);
     }
   }
-}
-
-struct Scratch {
-  Buffer panel, tile;
-};
-inline Scratch& scratch() {
-  static thread_local Scratch own;
-  return own;
 }
 
 /** Rows first … first + rows - 1 of one product's columns from `column` on, at most a panel of them. */
@@ -64,7 +51,7 @@ inline void multiplyPart(
   const int columns = int(std::min<int64_t>(PANEL, p.n - column)), width = roundUp(columns, LANES), vecs = width / LANES;
   const bool whole = columns == width;
   // Columns that do not fill vectors are computed beside the result.
-  float* c = whole ? out + first * p.n + column : scratch().tile.floats(size_t(rows) * width);
+  float* c = whole ? out + first * p.n + column : scratch().output.floats(size_t(rows) * width);
   const size_t cRow = whole ? p.n : width;
   if (bias) {
     for (int r = 0; r < rows; r++) std::memcpy(c + r * cRow, bias + column, columns * sizeof(float));
@@ -92,22 +79,20 @@ inline void multiplyPart(
 }
 
 inline void multiply(const float* a, const float* b, const float* bias, float* out, const Product& p, const Parallel& parallel) {
-  const int64_t work = p.m * p.k * p.n, panels = (p.n + PANEL - 1) / PANEL;
+  const int64_t work = p.m * p.k * p.n, panels = piecesOf(p.n, PANEL);
   const auto matrix = [&](int64_t i, int64_t first, int rows, int64_t column) {
     multiplyPart(a + i * p.aStep, b + i * p.bStep, bias ? bias + i * p.biasStep : nullptr, out + i * p.m * p.n, p, first, rows, column);
   };
   if (p.batch > 1 || work < SMALL) {
-    const int64_t tasks = std::max<int64_t>(1, std::min<int64_t>({p.batch, 64, p.batch * work / SMALL}));
-    parallel(int(tasks), [&](int task) {
-      for (int64_t i = p.batch * task / tasks; i < p.batch * (task + 1) / tasks; i++) {
-        for (int64_t column = 0; column < p.n; column += PANEL) matrix(i, 0, int(p.m), column);
-      }
+    const int tasks = int(std::max<int64_t>(1, std::min<int64_t>({p.batch, MOST_TASKS, p.batch * work / SMALL})));
+    inTasks(parallel, tasks, p.batch, [&](int, int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; i++) for (int64_t column = 0; column < p.n; column += PANEL) matrix(i, 0, int(p.m), column);
     });
     return;
   }
-  const int64_t parts = (TASKS + panels - 1) / panels;
-  const int64_t rows = std::min<int64_t>(TASK_ROWS, std::max<int64_t>(FEWEST_ROWS, roundUp(int((p.m + parts - 1) / parts), ROWS)));
-  const int64_t chunks = (p.m + rows - 1) / rows;
+  const int64_t parts = piecesOf(TASKS, int(panels));
+  const int64_t rows = std::min<int64_t>(TASK_ROWS, std::max<int64_t>(FEWEST_ROWS, roundUp(int(piecesOf(p.m, int(parts))), ROWS)));
+  const int64_t chunks = piecesOf(p.m, int(rows));
   parallel(int(chunks * panels), [&](int task) {
     const int64_t first = task / panels * rows;
     matrix(0, first, int(std::min(rows, p.m - first)), task % panels * PANEL);

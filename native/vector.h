@@ -2,6 +2,7 @@
 // Vectors of floats, as long as suits the processor that the compiler builds for.
 
 #include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -22,7 +23,18 @@ typedef float UnalignedVec __attribute__((vector_size(LANES * sizeof(float)), al
 inline Vec load(const float* at) { return *reinterpret_cast<const UnalignedVec*>(at); }
 inline void store(float* at, Vec value) { *reinterpret_cast<UnalignedVec*>(at) = value; }
 
-inline int roundUp(int n, int step) { return (n + step - 1) / step * step; }
+/** Pieces of `step` that n things fill, the last perhaps in part; and n with that filled up. */
+template <typename Int>
+constexpr Int piecesOf(Int n, int step) { return (n + step - 1) / step; }
+inline int roundUp(int n, int step) { return piecesOf(n, step) * step; }
+
+/** The float that a number holds the bits of. */
+inline float floatOf(int64_t bits) {
+  const auto low = uint32_t(bits);
+  float value;
+  std::memcpy(&value, &low, sizeof value);
+  return value;
+}
 
 /** A buffer that grows, aligned to cache lines; what it held is lost when it does. */
 class Buffer {
@@ -65,6 +77,26 @@ inline void transpose(Vec rows[LANES]) {
   transposeBlocks<4>(rows);
   transposeBlocks<2>(rows);
   transposeBlocks<1>(rows);
+}
+
+/** Columns of up to LANES rows and columns, `step` floats apart from `at` on; filled up with zeros. */
+inline void loadColumns(const float* at, size_t step, int rows, int columns, Vec block[LANES]) {
+  for (int r = 0; r < LANES; r++) {
+    block[r] = Vec{};
+    if (r >= rows) continue;
+    if (columns == LANES) block[r] = load(at + r * step);
+    else std::memcpy(&block[r], at + r * step, columns * sizeof(float));
+  }
+  transpose(block);
+}
+
+/** What a thread computes with: kept from one operator to the next, none of which runs within another. */
+struct Scratch {
+  Buffer staged, input, output, filters, panel;
+};
+inline Scratch& scratch() {
+  static thread_local Scratch own;
+  return own;
 }
 
 }  // namespace byo

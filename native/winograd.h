@@ -15,8 +15,8 @@ constexpr int TILE = 4, PIXELS = TILE * TILE, PATCH = 6, CELLS = PATCH * PATCH, 
 
 struct Images {
   int count, channels, height, width;
-  int tileRows() const { return (height + TILE - 1) / TILE; }
-  int tileColumns() const { return (width + TILE - 1) / TILE; }
+  int tileRows() const { return piecesOf(height, TILE); }
+  int tileColumns() const { return piecesOf(width, TILE); }
   int tiles() const { return count * tileRows() * tileColumns(); }
   size_t pixels() const { return size_t(height) * width; }
 };
@@ -101,7 +101,7 @@ struct Filters {
   bool rotated;
   int inputs() const { return rotated ? k : c; }
   int outputs() const { return rotated ? c : k; }
-  int panels() const { return (outputs() + PANEL - 1) / PANEL; }
+  int panels() const { return piecesOf(outputs(), PANEL); }
   /** Floats of a cell of a transformed panel [CELLS][inputs][PANEL]; outputs are filled up with zeros. */
   size_t cell() const { return size_t(inputs()) * PANEL; }
   size_t panel() const { return CELLS * cell(); }
@@ -145,13 +145,8 @@ inline void stageRows(const float* x, const Images& images, int image, int chann
   int row = from - firstRow, column = 0;
   for (int pixel = from * images.width; pixel < to * images.width; pixel += LANES) {
     const int count = std::min(LANES, to * images.width - pixel);
-    Vec block[LANES] = {};
-    for (int c = 0; c < channels; c++) {
-      const float* at = plane + c * images.pixels() + pixel;
-      if (count == LANES) block[c] = load(at);
-      else std::memcpy(&block[c], at, count * sizeof(float));
-    }
-    transpose(block);
+    Vec block[LANES];
+    loadColumns(plane + pixel, images.pixels(), channels, count, block);
     for (int i = 0; i < count; i++) {
       store(staged + (size_t(row) * width + 1 + column) * LANES, block[i]);
       if (++column == images.width) column = 0, row++;
@@ -183,7 +178,7 @@ inline void transformTiles(
           for (int i = 0; i < CELLS; i++) pixels[i] = load(corner + (size_t(i / PATCH) * width + i % PATCH) * LANES);
           square<PATCH, PATCH, inputTransform>(pixels, cells);
         } else {
-          for (int i = 0; i < TILE * TILE; i++) pixels[i] = load(corner + (size_t(i / TILE) * width + i % TILE) * LANES);
+          for (int i = 0; i < PIXELS; i++) pixels[i] = load(corner + (size_t(i / TILE) * width + i % TILE) * LANES);
           square<TILE, PATCH, spreadTransform>(pixels, cells);
         }
         for (int cell = 0; cell < CELLS; cell++) store(out + cell * cellStep, cells[cell]);
@@ -236,17 +231,9 @@ constexpr size_t SHARED_FLOATS = size_t(4) << 20, SUMMED_FLOATS = size_t(2) << 2
 /** Tiles that a thread transforms at once, and filters whose gradient it sums at once. */
 constexpr int TILES_AT_ONCE = 4, FILTERS_AT_ONCE = 2 * ROWS;
 
-struct Scratch {
-  Buffer staged, input, output, filters;
-};
-inline Scratch& scratch() {
-  static thread_local Scratch own;
-  return own;
-}
-
 /** Tasks over ranges of `step` of `count` things. */
 inline void overRanges(const Parallel& parallel, int count, int step, const std::function<void(int first, int some)>& task) {
-  parallel((count + step - 1) / step, [&](int range) { task(range * step, std::min(step, count - range * step)); });
+  parallel(piecesOf(count, step), [&](int range) { task(range * step, std::min(step, count - range * step)); });
 }
 
 /** Products [tiles, outputs] = cells [tiles, inputs] x filters [inputs, outputs] in every cell, for one panel of outputs. */
@@ -262,8 +249,8 @@ inline void multiplyCells(const float* v, const Cells& in, const float* u, const
 
 /** Tiles of a block, of as equal sizes as an even number of blocks allows. */
 inline int blockTiles(int tiles) {
-  const int blocks = roundUp((tiles + BLOCK_TILES - 1) / BLOCK_TILES, 2);
-  return (tiles + blocks - 1) / blocks;
+  const int blocks = roundUp(piecesOf(tiles, BLOCK_TILES), 2);
+  return piecesOf(tiles, blocks);
 }
 
 /** y = x * w (+ bias): x [N, inputs, H, W], y [N, outputs, H, W]. Each sum has the same order whatever the number of threads. */
@@ -362,7 +349,7 @@ inline void filterGradient(const float* x, const Images& images, const float* dy
     float* v = scratch().input.floats(in.size());
     float* d = scratch().output.floats(out.size());
     transform(start, count, v, d);
-    const int panels = (columns + PANEL - 1) / PANEL;
+    const int panels = piecesOf(columns, PANEL);
     parallel(CELLS * panels, [&](int task) {
       const int cell = task / panels, column = task % panels * PANEL;
       sumTiles(in, v, out, d, cell, column, 0, k, s + cell * cellSums, start > 0);

@@ -11,6 +11,9 @@ export interface Lowering {
   readonly native?: boolean;
 }
 
+/** float32 numbers as the integers that have their bits, as attributes of byo's own operators hold them. */
+export const floatBits = (values: readonly number[]): number[] => [...new Uint32Array(Float32Array.from(values).buffer)];
+
 /** Collects the nodes and initializers of an ONNX graph. Values are their names. */
 export class OnnxBuilder {
   readonly nodes: OnnxNode[] = [];

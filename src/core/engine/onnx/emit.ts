@@ -1,7 +1,7 @@
 import { float32, int32 } from '../../array.js';
 import { constantValue, scalarValue, type Tensor } from '../../graph/index.js';
 import { emitConv, emitConvFilterGrad, emitConvInputGrad } from './conv.js';
-import type { OnnxBuilder } from './builder.js';
+import { floatBits, type OnnxBuilder } from './builder.js';
 import { ONNX_TYPE } from './proto.js';
 import { emitProduct } from './product.js';
 import { emitRidgeFeaturesGrad, emitRidgeTargetsGrad, emitRidgeWeights } from './ridge.js';
@@ -261,8 +261,7 @@ function batchNorm(t: Tensor, ins: readonly string[], b: OnnxBuilder): string[] 
   const channels = shape[1]!;
   return b.once(`BatchNormalization ${ins} ${eps}`, () => {
     if (b.how.native) {
-      const [bits] = new Uint32Array(Float32Array.of(eps).buffer);
-      return b.nativeMulti('BatchNorm', [x, weight, bias], [shape, [channels], [channels]], [bits!]);
+      return b.nativeMulti('BatchNorm', [x, weight, bias], [shape, [channels], [channels]], floatBits([eps]));
     }
     if (b.provider === 'cpu') {
       // In training mode with a momentum of almost 0 the "running" outputs are the batch's mean and variance. The runtime

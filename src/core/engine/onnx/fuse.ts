@@ -2,7 +2,7 @@ import { sizeOf } from '../../array.js';
 import { scalarValue, valueInputs, type Tensor } from '../../graph/index.js';
 import { biasedConvs } from './conv.js';
 import { biasedProducts } from './product.js';
-import type { OnnxBuilder } from './builder.js';
+import { floatBits, type OnnxBuilder } from './builder.js';
 
 /** Nodes that are written as one, in the place of the last of them. */
 export interface Fusion {
@@ -207,7 +207,7 @@ function expression(root: Tensor, inside: readonly Tensor[]): Fusion | undefined
     root.rank, ...root.shape, size, Number(sum !== undefined), outer, mid, inner,
     inputs.length, constants.length, slots, steps.length,
     ...layouts.flatMap((layout) => [layout.inner, layout.mid]),
-    ...new Uint32Array(Float32Array.from(constants).buffer),
+    ...floatBits(constants),
     ...steps.flatMap(({ operation, operands }, i) => {
       const [x, y = x, z = x] = operands.map(number);
       return [operation, x!, y!, z!, number({ kind: 'step', index: i })];
