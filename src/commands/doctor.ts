@@ -16,6 +16,7 @@ export const doctor = defineCommand({
   arguments: [],
   options: { ...jsonOption },
   async run(context, _, o) {
+    const native = nativeState(); // a library that was asked for and is none ends it
     const { version: ort, providers } = runtime();
     const found = (device: Processor) => device === 'tensorflow' || providers.includes(PROVIDER_NAME[device]);
     const devices = await Promise.all((['cpu', 'webgpu', 'cuda', 'tensorflow'] as const).map(async (device) => ({
@@ -23,7 +24,7 @@ export const doctor = defineCommand({
     })));
     const facts = {
       byo: context.version, node: process.version, onnxruntime: ort,
-      tensorflow: tensorFlowVersion(), native: nativeState(),
+      tensorflow: tensorFlowVersion(), native,
       system: `${platform()} ${release()} ${arch()}`, cpu: cpus()[0]?.model ?? 'unknown',
       cores: physicalCores(), memoryGiB: Math.round(totalmem() / 2 ** 30),
     };

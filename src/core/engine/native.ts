@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { UsageError } from '../errors.js';
@@ -48,6 +48,7 @@ function find(asked: string | undefined): NativeOperators {
 /** Why a library cannot be used, if it cannot. */
 function refusal(path: string): string | undefined {
   try {
+    if (isCutShort(path)) return 'only a part of a library; make native builds it again';
     const library = loadLibrary(path);
     const ask = (question: string) => library.func(question, 'int', [])() as number;
     const version = ask('byo_native_version');
@@ -56,5 +57,20 @@ function refusal(path: string): string | undefined {
     return undefined;
   } catch (error) {
     return `not a library of byo's operators (${(error as Error).message.trim()})`;
+  }
+}
+
+/** Whether a library in Linux's format (ELF, 64 bits) ends before its last table: loading such a file kills the process. */
+function isCutShort(path: string): boolean {
+  const HEADER = 64;
+  const header = Buffer.alloc(HEADER);
+  const file = openSync(path, 'r');
+  try {
+    const read = readSync(file, header, 0, HEADER, 0);
+    if (read < HEADER || header.readUInt32BE(0) !== 0x7f454c46) return false;
+    const [start, entry, count] = [Number(header.readBigUInt64LE(40)), header.readUInt16LE(58), header.readUInt16LE(60)];
+    return fstatSync(file).size < start + entry * count;
+  } finally {
+    closeSync(file);
   }
 }
