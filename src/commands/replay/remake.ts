@@ -3,6 +3,7 @@ import { basename, join } from 'node:path';
 import { lookup } from '../../cli/lookup.js';
 import { runByo, shellWords } from '../../cli/program.js';
 import type { Terminal } from '../../cli/terminal.js';
+import { NATIVE_VARIABLE } from '../../core/engine/index.js';
 import { ByoError, InputError } from '../../core/errors.js';
 import { readArtifact, type Recipe, type RecipeInput } from '../../core/files/artifact.js';
 import { commandLine, type PlacedInput } from './command-line.js';
@@ -35,8 +36,8 @@ export function remaker({ folder, finder, version, terminal, exact, device, thre
   remake: (recipe: Recipe, target: string) => Promise<void>;
 } {
   const known = new Map<string, string>();
-  // Nothing but the recipe may say what a command does: no variables, no configuration files.
-  const others = Object.entries(process.env).filter(([name]) => !name.startsWith('BYO_'));
+  // Nothing but the recipe may say what a command does: no variables of options, no configuration files.
+  const others = Object.entries(process.env).filter(([name]) => !name.startsWith('BYO_') || name === NATIVE_VARIABLE);
   const env = { ...Object.fromEntries(others), XDG_CONFIG_HOME: folder };
 
   async function run(recipe: Recipe, inputs: readonly PlacedInput[], target: string, variant: RunVariant = {}) {

@@ -9,6 +9,9 @@ import { loadLibrary } from './library.js';
  * without it the same results, but for rounding, come from the runtime's operators.
  */
 
+/** The variable that chooses: a library's path, or `off`. It says how fast, as --device and --threads do, and is no option's. */
+export const NATIVE_VARIABLE = 'BYO_NATIVE';
+
 /** Of the operators that this program was written for; `native/operators.cpp` has the same. */
 const VERSION = 1;
 
@@ -33,15 +36,15 @@ let found: NativeOperators | undefined;
  * UsageError where a library that was asked for cannot be used.
  */
 export function nativeOperators(): NativeOperators {
-  return (found ??= find(process.env.BYO_NATIVE || undefined));
+  return (found ??= find(process.env[NATIVE_VARIABLE] || undefined));
 }
 
 function find(asked: string | undefined): NativeOperators {
-  if (asked === 'off') return { reason: 'BYO_NATIVE is off' };
+  if (asked === 'off') return { reason: `${NATIVE_VARIABLE} is off` };
   const path = asked ?? builtPath();
   const reason = existsSync(path) ? refusal(path) : asked ? 'there is no such file' : 'not built; make native does it';
   if (reason === undefined) return { path };
-  if (asked) throw new UsageError(`BYO_NATIVE=${asked}: ${reason}; give the path of a library that make native built, or off`);
+  if (asked) throw new UsageError(`${NATIVE_VARIABLE}=${asked}: ${reason}; give the path of a library that make native built, or off`);
   return { reason };
 }
 

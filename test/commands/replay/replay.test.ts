@@ -39,6 +39,13 @@ describe('byo replay', () => {
     expect(stderr).toContain('model model.st is not there; making it again with byo pretrain byol');
   });
 
+  it('computes with the operators that are asked for, which say nothing of what a command does', async () => {
+    const env = { BYO_NATIVE: '/nonexistent/libbyo.so' };
+    const { stderr, code } = await byo(['replay', 'features.st', '--check', '-q', ...THREADS], { cwd, env });
+    expect(code).not.toBe(0);
+    expect(stderr).toContain('BYO_NATIVE=/nonexistent/libbyo.so: there is no such file');
+  });
+
   it('finds inputs by their bytes, not by their names, and writes to a pipe', async () => {
     mkdirSync(join(cwd, 'store/deep'), { recursive: true });
     renameSync(join(cwd, 'data.st'), join(cwd, 'store/deep/renamed.st'));
