@@ -13,6 +13,6 @@ library=${1:-$source/build/libbyo.$extension}
 target=-march=native
 echo 'int main() {}' | "$compiler" $target -x c++ -fsyntax-only - 2> /dev/null || target=-mcpu=native
 mkdir -p "$(dirname "$library")"
-"$compiler" -std=c++17 -O3 $target -Wall -Wextra -Wno-psabi -Werror -fPIC -shared -o "$library.$$" "$source/operators.cpp"
+"$compiler" -std=c++17 -O3 -fno-math-errno -fno-trapping-math $target -Wall -Wextra -Wno-psabi -Werror -fPIC -shared -o "$library.$$" "$source/operators.cpp"
 mv "$library.$$" "$library"
 echo "$library"

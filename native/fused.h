@@ -5,20 +5,24 @@
 #include <functional>
 #include <vector>
 
+#include "functions.h"
 #include "parallel.h"
 #include "vector.h"
 
 namespace byo::fused {
 
 /** The program's operations; `src/core/engine/onnx/fuse.ts` has the same numbers. */
-enum Operation { ADD, SUB, MUL, DIV, MAXIMUM, MINIMUM, NEG, RECIP, SQRT, ABS, RELU, STEP, GREATER, NOT_LESS, EQUAL, WHERE };
+enum Operation {
+  ADD, SUB, MUL, DIV, MAXIMUM, MINIMUM, NEG, RECIP, SQRT, ABS, RELU, STEP, GREATER, NOT_LESS, EQUAL, WHERE,
+  EXP, LOG, TANH, SIGMOID, SILU, SOFTPLUS, ERF, GELU, SIN, COS, SIGN, FLOOR,
+};
 
 /** Floats of a piece. */
 constexpr int PIECE = 512;
 
-/** An operand: element i of the expression takes element (i / inner) % mid of it. */
+/** An operand: element i of the expression takes element i / period * mid + i / inner % mid of it. */
 struct Operand {
-  int64_t inner, mid;
+  int64_t period, mid, inner;
 };
 
 /** registers[result] = operation of registers a, b and c; registers are the operands, the constants and `slots` results. */
@@ -28,25 +32,23 @@ struct Step {
 
 struct Program {
   int64_t size;
-  /** Sums over the first and last axes of [outer, mid, inner], where `sums`. */
+  /** Sums over the second and the last axis of [batch, outer, mid, inner], where `sums`. */
   bool sums;
-  int64_t outer, mid, inner;
+  int64_t batch, outer, mid, inner;
   std::vector<Operand> operands;
   std::vector<float> constants;
   int slots;
   /** None where an operand is summed as it is. */
   std::vector<Step> steps;
 
-  /** From the numbers of the operator's attribute, in the order of the fields above. */
-  explicit Program(const std::vector<int64_t>& numbers) {
-    auto at = numbers.begin();
-    size = *at++, sums = *at++ != 0, outer = *at++, mid = *at++, inner = *at++;
-    operands.resize(*at++), constants.resize(*at++), slots = int(*at++), steps.resize(*at++);
-    for (auto& operand : operands) operand.inner = *at++, operand.mid = *at++;
-    for (auto& value : constants) value = floatOf(*at++);
-    for (auto& step : steps) {
-      step.operation = int(*at++), step.a = int(*at++), step.b = int(*at++), step.c = int(*at++), step.result = int(*at++);
-    }
+  /** From numbers in the order of the fields. */
+  template <typename Numbers>
+  explicit Program(Numbers& numbers)
+      : size(numbers.next()), sums(numbers.next() != 0), batch(numbers.next()), outer(numbers.next()), mid(numbers.next()),
+        inner(numbers.next()), operands(numbers.next()), constants(numbers.next()), slots(int(numbers.next())), steps(numbers.next()) {
+    for (auto& operand : operands) operand.period = numbers.next(), operand.mid = numbers.next(), operand.inner = numbers.next();
+    for (auto& value : constants) value = floatOf(numbers.next());
+    for (auto& step : steps) for (int* field : {&step.operation, &step.a, &step.b, &step.c, &step.result}) *field = int(numbers.next());
   }
 };
 
@@ -72,7 +74,19 @@ inline void compute(int operation, const float* a, const float* b, const float* 
     case GREATER: BYO_EACH(a[i] > b[i] ? 1.f : 0.f);
     case NOT_LESS: BYO_EACH(a[i] >= b[i] ? 1.f : 0.f);
     case EQUAL: BYO_EACH(a[i] == b[i] ? 1.f : 0.f);
-    case WHERE: BYO_EACH(a[i] != 0.f ? b[i] : c[i]);
+    case WHERE: BYO_EACH(functions::choose(a[i] != 0.f, b[i], c[i]));
+    case EXP: BYO_EACH(functions::exp(a[i]));
+    case LOG: BYO_EACH(functions::log(a[i]));
+    case TANH: BYO_EACH(functions::tanh(a[i]));
+    case SIGMOID: BYO_EACH(functions::sigmoid(a[i]));
+    case SILU: BYO_EACH(functions::silu(a[i]));
+    case SOFTPLUS: BYO_EACH(functions::softplus(a[i]));
+    case ERF: BYO_EACH(functions::erf(a[i]));
+    case GELU: BYO_EACH(functions::gelu(a[i]));
+    case SIN: BYO_EACH(std::sin(a[i]));
+    case COS: BYO_EACH(std::cos(a[i]));
+    case SIGN: BYO_EACH(functions::sign(a[i]));
+    case FLOOR: BYO_EACH(std::floor(a[i]));
   }
 }
 #undef BYO_EACH
@@ -85,12 +99,13 @@ class Evaluator {
       if (operand.inner == 1 && operand.mid > 1 && operand.mid <= PIECE) piece_ = std::max<int>(operand.mid, piece_ - piece_ % operand.mid);
     }
     const size_t count = operands.size() + program.constants.size() + program.slots;
+    const int longest = int(std::min<int64_t>(PIECE, program.size));
     registers_.resize(count);
     filled_.assign(operands.size(), -1);
     float* own = memory.floats(count * PIECE);
     for (size_t i = 0; i < count; i++) registers_[i] = own + i * PIECE;
-    for (size_t i = 0; i < operands.size(); i++) if (program.operands[i].mid == 1) std::fill_n(registers_[i], PIECE, *operands[i]);
-    for (size_t i = 0; i < program.constants.size(); i++) std::fill_n(registers_[operands.size() + i], PIECE, program.constants[i]);
+    for (size_t i = 0; i < operands.size(); i++) if (isOne(program.operands[i])) std::fill_n(registers_[i], longest, *operands[i]);
+    for (size_t i = 0; i < program.constants.size(); i++) std::fill_n(registers_[operands.size() + i], longest, program.constants[i]);
   }
 
   /** Elements that are best computed at once. */
@@ -109,40 +124,36 @@ class Evaluator {
   }
 
  private:
+  /** Whether an operand has the same element everywhere. */
+  bool isOne(const Operand& operand) const { return operand.mid == 1 && operand.period == program_.size; }
+
   void provide(int i, int64_t start, int count) {
-    const auto [inner, mid] = program_.operands[i];
-    if (mid == 1) return;
-    if (inner == 1 && mid == program_.size) {
+    const Operand& operand = program_.operands[i];
+    const auto [period, mid, inner] = operand;
+    if (isOne(operand)) return;
+    if (inner == 1 && mid == period) {
       registers_[i] = const_cast<float*>(sources_[i]) + start;
       return;
     }
-    if (inner == 1) {
-      // The same piece of the operand as before: whole periods, from the same place.
-      const int64_t from = start % mid;
-      if (filled_[i] == from * PIECE + count) return;
-      filled_[i] = from * PIECE + count;
-      int64_t at = from;
-      for (int done = 0; done < count;) {
-        const int some = int(std::min<int64_t>(mid - at, count - done));
-        std::memcpy(registers_[i] + done, sources_[i] + at, some * sizeof(float));
-        done += some, at = 0;
-      }
+    if (period == program_.size && isThere(i, inner == 1 ? start % mid * PIECE + count : start % inner + count <= inner ? start / inner : -1)) {
       return;
     }
-    int64_t row = start / inner, within = start % inner;
-    if (within + count <= inner) {
-      // One value for the whole piece, perhaps that of the piece before.
-      if (filled_[i] == row) return;
-      filled_[i] = row;
-      std::fill_n(registers_[i], PIECE, sources_[i][row % mid]);
-      return;
-    }
-    filled_[i] = -1;
-    for (int done = 0; done < count; row++, within = 0) {
-      const int some = int(std::min<int64_t>(inner - within, count - done));
-      std::fill_n(registers_[i] + done, some, sources_[i][row % mid]);
+    for (int done = 0; done < count;) {
+      const int64_t at = start + done, row = at / inner;
+      const float* from = sources_[i] + at / period * mid + row % mid;
+      const int64_t rest = inner == 1 ? mid - row % mid : inner - at % inner;
+      const int some = int(std::min<int64_t>(rest, count - done));
+      if (inner == 1) std::memcpy(registers_[i] + done, from, some * sizeof(float));
+      else std::fill_n(registers_[i] + done, some, *from);
       done += some;
     }
+  }
+
+  /** Whether a register holds what `content` stands for since the piece before: whole periods from one place, or one element. */
+  bool isThere(int i, int64_t content) {
+    if (content >= 0 && filled_[i] == content) return true;
+    filled_[i] = content;
+    return false;
   }
 
   const Program& program_;
@@ -173,51 +184,96 @@ inline int tasksFor(const Program& program, int64_t count) {
   return int(std::max<int64_t>(1, std::min({MOST_TASKS, count, steps / TASK_STEPS})));
 }
 
+/** Elements begin … end - 1 into out, on this thread. */
+inline void evaluatePart(const Program& program, const std::vector<const float*>& operands, float* out, int64_t begin, int64_t end) {
+  Evaluator evaluator(program, operands, scratch().input);
+  for (int64_t at = begin; at < end;) {
+    const int count = int(std::min<int64_t>(evaluator.piece(), end - at));
+    evaluator.run(at, count, out + at);
+    at += count;
+  }
+}
+
 inline void evaluate(const Program& program, const std::vector<const float*>& operands, float* out, const Parallel& parallel) {
   const int64_t pieces = piecesOf(program.size, PIECE);
-  const int tasks = tasksFor(program, pieces);
-  inTasks(parallel, tasks, pieces, [&](int, int64_t begin, int64_t end) {
-    Evaluator evaluator(program, operands, scratch().input);
-    const int64_t stop = std::min(program.size, end * PIECE);
-    for (int64_t at = begin * PIECE; at < stop;) {
-      const int count = int(std::min<int64_t>(evaluator.piece(), stop - at));
-      evaluator.run(at, count, out + at);
-      at += count;
-    }
+  inTasks(parallel, tasksFor(program, pieces), pieces, [&](int, int64_t begin, int64_t end) {
+    evaluatePart(program, operands, out, begin * PIECE, std::min(program.size, end * PIECE));
   });
 }
 
-/** Sums into out [mid]. */
-inline void sum(const Program& program, const std::vector<const float*>& operands, float* out, const Parallel& parallel) {
+/** Adds the elements begin … end - 1 up, whole rows of [mid, inner], into sums [mid]. */
+inline void addUp(Evaluator& evaluator, const Program& program, int64_t begin, int64_t end, double* sums) {
+  const auto [mid, inner] = std::pair(program.mid, program.inner);
+  for (int64_t at = begin; at < end;) {
+    const int count = int(std::min<int64_t>(evaluator.piece(), end - at));
+    const float* values = evaluator.run(at, count);
+    for (int done = 0; done < count;) {
+      const int64_t place = at + done, row = place / inner % mid;
+      const int some = int(std::min<int64_t>(inner == 1 ? mid - row : inner - place % inner, count - done));
+      if (inner == 1) for (int i = 0; i < some; i++) sums[row + i] += values[done + i];
+      else sums[row] += total(values + done, some);
+      done += some;
+    }
+    at += count;
+  }
+}
+
+/** Sums of [outer, mid, inner] into out [batch, mid], for batches begin … end - 1, on this thread. */
+inline void sumBatches(const Program& program, const std::vector<const float*>& operands, float* out, int64_t begin, int64_t end) {
+  const int64_t mid = program.mid, summed = program.outer * mid * program.inner;
+  Evaluator evaluator(program, operands, scratch().input);
+  std::vector<double> sums(mid);
+  for (int64_t i = begin; i < end; i++) {
+    sums.assign(mid, 0);
+    addUp(evaluator, program, i * summed, (i + 1) * summed, sums.data());
+    std::copy(sums.begin(), sums.end(), out + i * mid);
+  }
+}
+
+/** Sums over the last axis of [outer, mid, inner], and the first, for rows begin … end - 1 of `mid`, on this thread. */
+inline void sumRows(const Program& program, const std::vector<const float*>& operands, float* out, int64_t begin, int64_t end) {
   const auto [outer, mid, inner] = std::tuple(program.outer, program.mid, program.inner);
-  if (inner == 1) {
+  Evaluator evaluator(program, operands, scratch().input);
+  if (outer == 1 && inner <= PIECE) {
+    const int64_t rows = PIECE / inner;
+    for (int64_t row = begin; row < end; row += rows) {
+      const int64_t some = std::min(rows, end - row);
+      const float* values = evaluator.run(row * inner, int(some * inner));
+      for (int64_t i = 0; i < some; i++) out[row + i] = float(total(values + i * inner, int(inner)));
+    }
+    return;
+  }
+  for (int64_t row = begin; row < end; row++) {
+    double all = 0;
+    for (int64_t o = 0; o < outer; o++) for (int64_t at = 0; at < inner; at += PIECE) {
+      const int some = int(std::min<int64_t>(PIECE, inner - at));
+      all += total(evaluator.run((o * mid + row) * inner + at, some), some);
+    }
+    out[row] = float(all);
+  }
+}
+
+/** Sums into out [batch, mid]. */
+inline void sum(const Program& program, const std::vector<const float*>& operands, float* out, const Parallel& parallel) {
+  const auto [batch, outer, mid, inner] = std::tuple(program.batch, program.outer, program.mid, program.inner);
+  if (batch > 1) {
+    inTasks(parallel, tasksFor(program, batch), batch, [&](int, int64_t begin, int64_t end) {
+      sumBatches(program, operands, out, begin, end);
+    });
+  } else if (inner == 1) {
     // Rows are added up: blocks of rows side by side, then their sums, which are fewer the longer the rows.
     const int tasks = tasksFor(program, std::min(outer, std::max<int64_t>(1, MOST_SUMS / mid)));
     std::vector<std::vector<double>> sums(tasks, std::vector<double>(mid));
     inTasks(parallel, tasks, outer, [&](int task, int64_t begin, int64_t end) {
       Evaluator evaluator(program, operands, scratch().input);
-      double* own = sums[task].data();
-      const int64_t stop = end * mid;
-      for (int64_t at = begin * mid; at < stop;) {
-        const int count = int(std::min<int64_t>(evaluator.piece(), stop - at));
-        const float* values = evaluator.run(at, count);
-        int64_t to = at % mid;
-        for (int done = 0; done < count; to = 0) {
-          const int some = int(std::min<int64_t>(mid - to, count - done));
-          for (int i = 0; i < some; i++) own[to + i] += values[done + i];
-          done += some;
-        }
-        at += count;
-      }
+      addUp(evaluator, program, begin * mid, end * mid, sums[task].data());
     });
     for (int64_t i = 0; i < mid; i++) {
       double all = 0;
       for (const auto& own : sums) all += own[i];
       out[i] = float(all);
     }
-    return;
-  }
-  if (mid == 1) {
+  } else if (mid == 1) {
     const int64_t count = outer * inner;
     const int tasks = tasksFor(program, piecesOf(count, PIECE));
     std::vector<double> sums(tasks);
@@ -231,28 +287,11 @@ inline void sum(const Program& program, const std::vector<const float*>& operand
     double all = 0;
     for (const double own : sums) all += own;
     *out = float(all);
-    return;
+  } else {
+    inTasks(parallel, tasksFor(program, mid), mid, [&](int, int64_t begin, int64_t end) {
+      sumRows(program, operands, out, begin, end);
+    });
   }
-  inTasks(parallel, tasksFor(program, mid), mid, [&](int, int64_t begin, int64_t end) {
-    Evaluator evaluator(program, operands, scratch().input);
-    if (outer == 1 && inner <= PIECE) {
-      const int64_t rows = PIECE / inner;
-      for (int64_t row = begin; row < end; row += rows) {
-        const int64_t some = std::min(rows, end - row);
-        const float* values = evaluator.run(row * inner, int(some * inner));
-        for (int64_t i = 0; i < some; i++) out[row + i] = float(total(values + i * inner, int(inner)));
-      }
-      return;
-    }
-    for (int64_t row = begin; row < end; row++) {
-      double all = 0;
-      for (int64_t o = 0; o < outer; o++) for (int64_t at = 0; at < inner; at += PIECE) {
-        const int some = int(std::min<int64_t>(PIECE, inner - at));
-        all += total(evaluator.run((o * mid + row) * inner + at, some), some);
-      }
-      out[row] = float(all);
-    }
-  });
 }
 
 }  // namespace byo::fused

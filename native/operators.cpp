@@ -1,16 +1,15 @@
 // byo's operators for ONNX Runtime on the CPU: `make native` builds this file, `src/core/engine/native.ts` finds the library.
 
 #include "direct.h"
-#include "fused.h"
 #include "maps.h"
 #include "ort.h"
-#include "product.h"
+#include "steps.h"
 #include "winograd.h"
 
 namespace byo {
 
 /** Raised with every change of an operator's meaning: the program loads only the version that it was written for. */
-constexpr int VERSION = 1;
+constexpr int VERSION = 2;
 
 using ort::Context;
 using ort::Input;
@@ -67,25 +66,20 @@ void directFilterGradient(const Context& context) {
   direct::filterGradient(x.data, conv, dy.data, dw, threadsOf(context));
 }
 
-/**
- * An element-wise expression of its inputs, or sums of it; the numbers are the result's rank and shape, then those of fused::Program.
- */
-struct Expression {
-  std::vector<int64_t> shape;
-  fused::Program program;
-};
-
-std::shared_ptr<void> prepareExpression(const std::vector<int64_t>& numbers) {
-  const auto shape = numbers.begin() + 1, program = shape + numbers[0];
-  return std::make_shared<Expression>(Expression{{shape, program}, fused::Program({program, numbers.end()})});
+/** What products, expressions and arrangements compute, one or many; the numbers are those of steps::Steps. */
+void runSteps(const Context& context) {
+  const auto& all = *static_cast<const steps::Steps*>(context.prepared());
+  std::vector<const float*> inputs(context.inputs());
+  for (size_t i = 0; i < inputs.size(); i++) inputs[i] = context.data(i);
+  std::vector<float*> outputs(all.outputs.size());
+  for (size_t i = 0; i < outputs.size(); i++) outputs[i] = context.output(i, all.outputs[i].extents);
+  steps::run(all, inputs, outputs, threadsOf(context));
 }
 
-void expression(const Context& context) {
-  const auto& [shape, program] = *static_cast<const Expression*>(context.prepared());
-  std::vector<const float*> operands(program.operands.size());
-  for (size_t i = 0; i < operands.size(); i++) operands[i] = context.data(i);
-  (program.sums ? fused::sum : fused::evaluate)(program, operands, context.output(0, shape), threadsOf(context));
-}
+std::shared_ptr<void> prepareSteps(const std::vector<int64_t>& numbers) { return std::make_shared<steps::Steps>(steps::Numbers(numbers)); }
+
+/** One operator under several names, which say what the steps of a node are. */
+ort::Description stepsNamed(const char* name) { return {name, 0, 1, 0, true, runSteps, prepareSteps}; }
 
 /** x [N, C, ...], weight [C], bias [C] -> y as x, mean [C], population variance [C]; the number is the bits of epsilon, a float. */
 void batchNorm(const Context& context) {
@@ -107,26 +101,16 @@ void maxPoolGradient(const Context& context) {
     int(context.numbers()[0]), context.output(0, x.shape), threadsOf(context));
 }
 
-/**
- * Products of stacks of matrices, plus a bias of their columns where there is a third input; the numbers are the result's rank and
- * shape, then those of product::Product.
- */
-void matrixProduct(const Context& context) {
-  const auto& numbers = context.numbers();
-  const auto shape = numbers.begin() + 1, at = shape + numbers[0];
-  const product::Product p{at[0], at[1], at[2], at[3], at[4] != 0, at[5] != 0, at[6] != 0, at[7], at[8], at[9]};
-  const float* bias = context.inputs() > 2 ? context.data(2) : nullptr;
-  product::multiply(context.data(0), context.data(1), bias, context.output(0, {shape, at}), p, threadsOf(context));
-}
-
 ort::Operator operators[] = {
   ort::Operator({"Conv3x3", 3, 2, 1, false, convolution}),
   ort::Operator({"Conv3x3InputGrad", 2, 2, 1, false, inputGradient}),
   ort::Operator({"Conv3x3FilterGrad", 2, 2, 1, false, filterGradient}),
   ort::Operator({"ConvInputGrad", 2, 2, 1, true, directInputGradient}),
   ort::Operator({"ConvFilterGrad", 2, 2, 1, true, directFilterGradient}),
-  ort::Operator({"Product", 3, 2, 1, true, matrixProduct}),
-  ort::Operator({"Expression", 0, 1, 1, true, expression, prepareExpression}),
+  ort::Operator(stepsNamed("Product")),
+  ort::Operator(stepsNamed("Expression")),
+  ort::Operator(stepsNamed("Arrangement")),
+  ort::Operator(stepsNamed("Steps")),
   ort::Operator({"BatchNorm", 3, 3, 3, true, batchNorm}),
   ort::Operator({"MaxPoolGrad", 3, 3, 1, true, maxPoolGradient}),
 };

@@ -152,7 +152,7 @@ class Context {
 /** What an operator is, apart from the struct that says so to the runtime. */
 struct Description {
   const char* name;
-  /** Inputs at most; those after the first `required` may be left out. 0: any number. */
+  /** Inputs at most, of which those after the first `required` may be left out, and outputs. 0: any number. */
   size_t inputs, required, outputs;
   /** Whether nodes have the attribute `numbers`. */
   bool numbers;
@@ -215,12 +215,12 @@ inline Operator::Operator(const Description& is) : CustomOp{}, is(is) {
   provider = [](const CustomOp*) -> const char* { return nullptr; };
   inputType = outputType = [](const CustomOp*, size_t) { return FLOAT; };
   inputCount = [](const CustomOp* op) { return std::max<size_t>(1, descriptionOf(op).inputs); };
-  outputCount = [](const CustomOp* op) { return descriptionOf(op).outputs; };
+  outputCount = [](const CustomOp* op) { return std::max<size_t>(1, descriptionOf(op).outputs); };
   destroyKernel = [](void* kernel) { delete static_cast<Kernel*>(kernel); };
   inputKind = [](const CustomOp* op, size_t index) {
     return descriptionOf(op).inputs == 0 ? VARIADIC : index < descriptionOf(op).required ? REQUIRED : OPTIONAL;
   };
-  outputKind = [](const CustomOp*, size_t) { return REQUIRED; };
+  outputKind = [](const CustomOp* op, size_t) { return descriptionOf(op).outputs == 0 ? VARIADIC : REQUIRED; };
   inputMemory = [](const CustomOp*, size_t) { return 0; };
   variadicInputs = variadicInputsAlike = variadicOutputs = variadicOutputsAlike = one;
   tryCreateKernel = ort::createKernel;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <vector>
 
 #include "gemm.h"
 #include "parallel.h"
@@ -10,13 +11,29 @@
 namespace byo::product {
 
 /**
- * out [batch, m, n] = a [m, k] or its transpose x b [k, n] or its transpose (+ bias [n]) (rectified); steps are from one of the stack to
- * the next, 0 where all have the same.
+ * out [batch, m, n] = a [m, k] or its transpose x b [k, n] or its transpose, and what may follow: a bias [n], a rectifier, a gate
+ * [batch, m, n]; steps are from one of the stack to the next, 0 where all have the same.
  */
 struct Product {
   int64_t batch, m, k, n;
-  bool transposeA, transposeB, rectified;
+  bool transposeA, transposeB, biased, rectified, gated;
   int64_t aStep, bStep, biasStep;
+
+  /** From numbers in the order of the fields. */
+  template <typename Numbers>
+  explicit Product(Numbers& numbers)
+      : batch(numbers.next()), m(numbers.next()), k(numbers.next()), n(numbers.next()), transposeA(numbers.next() != 0),
+        transposeB(numbers.next() != 0), biased(numbers.next() != 0), rectified(numbers.next() != 0), gated(numbers.next() != 0),
+        aStep(numbers.next()), bStep(numbers.next()), biasStep(numbers.next()) {
+    // A row lies in memory as its transpose does.
+    transposeB = transposeB && k > 1 && n > 1;
+  }
+};
+
+/** Where what a product takes and gives begins. */
+struct Operands {
+  const float *a, *b, *bias, *gate;
+  float* out;
 };
 
 /** Rows of a task at most, and at least. */
@@ -28,14 +45,16 @@ constexpr int64_t SMALL = 1 << 16, TASKS = 4;
 inline void pack(const float* b, const Product& p, int64_t first, int depth, int64_t column, int vecs, float* panel) {
   const int width = vecs * LANES, columns = int(std::min<int64_t>(width, p.n - column));
   if (!p.transposeB) {
+    const int last = columns - (vecs - 1) * LANES;
     for (int i = 0; i < depth; i++) {
-      std::memcpy(panel + i * width, b + (first + i) * p.n + column, columns * sizeof(float));
-      if (columns < width) std::memset(panel + i * width + columns, 0, (width - columns) * sizeof(float));
+      const float* from = b + (first + i) * p.n + column;
+      float* to = panel + i * width;
+      for (int v = 0; v < vecs; v++) store(to + v * LANES, v < vecs - 1 ? load(from + v * LANES) : loadFirst(from + v * LANES, last));
     }
     return;
   }
   for (int c = 0; c < width; c += LANES) {
-    const int some = std::max(0, std::min(LANES, columns - c));
+    const int some = std::min(LANES, columns - c);
     for (int i = 0; i < depth; i += LANES) {
       const int deep = std::min(LANES, depth - i);
       Vec block[LANES];
@@ -46,48 +65,66 @@ inline void pack(const float* b, const Product& p, int64_t first, int depth, int
 }
 
 /** Rows first … first + rows - 1 of one product's columns from `column` on, at most a panel of them. */
-inline void multiplyPart(
-    const float* a, const float* b, const float* bias, float* out, const Product& p, int64_t first, int rows, int64_t column) {
-  const int columns = int(std::min<int64_t>(PANEL, p.n - column)), width = roundUp(columns, LANES), vecs = width / LANES;
-  const bool whole = columns == width;
-  // Columns that do not fill vectors are computed beside the result.
-  float* c = whole ? out + first * p.n + column : scratch().output.floats(size_t(rows) * width);
-  const size_t cRow = whole ? p.n : width;
-  if (bias) {
-    for (int r = 0; r < rows; r++) std::memcpy(c + r * cRow, bias + column, columns * sizeof(float));
-  }
-  const Left left{a + first * (p.transposeA ? 1 : p.k), size_t(p.transposeA ? 1 : p.k), size_t(p.transposeA ? p.m : 1)};
-  const bool inPlace = !p.transposeB && whole && rows < 2 * ROWS;
+inline void multiplyPart(const Operands& of, const Product& p, int64_t first, int rows, int64_t column) {
+  const int columns = int(std::min<int64_t>(PANEL, p.n - column)), vecs = piecesOf(columns, LANES), width = vecs * LANES;
+  const Left left{of.a + first * (p.transposeA ? 1 : p.k), size_t(p.transposeA ? 1 : p.k), size_t(p.transposeA ? p.m : 1)};
+  const int64_t at = first * p.n + column;
+  const bool inPlace = !p.transposeB && rows < (p.n <= PANEL ? 8 : 2) * ROWS;
   for (int64_t from = 0; from < p.k; from += DEPTH) {
     const int depth = int(std::min<int64_t>(DEPTH, p.k - from));
-    Right right{b + from * p.n + column, size_t(p.n)};
+    Right right{of.b + from * p.n + column, size_t(p.n)};
     if (!inPlace) {
       float* packed = scratch().panel.floats(size_t(DEPTH) * PANEL);
-      pack(b, p, from, depth, column, vecs, packed);
+      pack(of.b, p, from, depth, column, vecs, packed);
       right = {packed, size_t(width)};
     }
     const Left piece{left.at + from * left.inner, left.row, left.inner};
-    multiplyPanel(rows, vecs, depth, piece, right, {c, cRow, bias || from > 0});
-  }
-  if (p.rectified) {
-    for (int r = 0; r < rows; r++) {
-      float* row = c + r * cRow;
-      for (int i = 0; i < columns; i++) row[i] = row[i] <= 0.f ? 0.f : row[i];
+    Result result{of.out + at, size_t(p.n), from > 0};
+    if (from == 0 && of.bias) result.bias = of.bias + column;
+    if (from + depth == p.k) {
+      result.rectified = p.rectified;
+      if (of.gate) result.gate = of.gate + at;
     }
+    if (columns == width) multiplyPanel(rows, vecs, depth, piece, right, result);
+    else multiplyPanel<true>(rows, vecs, depth, piece, right, result, columns - width + LANES);
   }
-  if (!whole) for (int r = 0; r < rows; r++) std::memcpy(out + (first + r) * p.n + column, c + r * cRow, columns * sizeof(float));
 }
 
-inline void multiply(const float* a, const float* b, const float* bias, float* out, const Product& p, const Parallel& parallel) {
+/** A product with where its operands are: a, b and, where it has them, bias and gate. */
+class Multiplication {
+ public:
+  Multiplication(const Product& p, const std::vector<const float*>& operands, float* out)
+      : p_(p), all_{operands[0], operands[1], p.biased ? operands[2] : nullptr, p.gated ? operands.back() : nullptr, out} {}
+
+  /** Rows first … first + rows - 1 of the i-th of the stack, a panel of columns from `column` on. */
+  void part(int64_t i, int64_t first, int rows, int64_t column) const {
+    const int64_t at = i * p_.m * p_.n;
+    const auto [a, b, bias, gate, out] = all_;
+    multiplyPart({a + i * p_.aStep, b + i * p_.bStep, bias ? bias + i * p_.biasStep : nullptr, gate ? gate + at : nullptr, out + at},
+      p_, first, rows, column);
+  }
+
+  /** Of the stack those from begin to end - 1, on this thread. */
+  void matrices(int64_t begin, int64_t end) const {
+    for (int64_t i = begin; i < end; i++) for (int64_t column = 0; column < p_.n; column += PANEL) part(i, 0, int(p_.m), column);
+  }
+
+  /** Rows begin … end - 1 of a product of two matrices, on this thread. */
+  void rows(int64_t begin, int64_t end) const {
+    for (int64_t column = 0; column < p_.n; column += PANEL) part(0, begin, int(end - begin), column);
+  }
+
+ private:
+  const Product& p_;
+  const Operands all_;
+};
+
+inline void multiply(const Product& p, const std::vector<const float*>& operands, float* out, const Parallel& parallel) {
+  const Multiplication multiplication(p, operands, out);
   const int64_t work = p.m * p.k * p.n, panels = piecesOf(p.n, PANEL);
-  const auto matrix = [&](int64_t i, int64_t first, int rows, int64_t column) {
-    multiplyPart(a + i * p.aStep, b + i * p.bStep, bias ? bias + i * p.biasStep : nullptr, out + i * p.m * p.n, p, first, rows, column);
-  };
   if (p.batch > 1 || work < SMALL) {
-    const int tasks = int(std::max<int64_t>(1, std::min<int64_t>({p.batch, MOST_TASKS, p.batch * work / SMALL})));
-    inTasks(parallel, tasks, p.batch, [&](int, int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; i++) for (int64_t column = 0; column < p.n; column += PANEL) matrix(i, 0, int(p.m), column);
-    });
+    const int tasks = p.batch * work < SMALL ? 1 : int(std::min(p.batch, MOST_TASKS));
+    inTasks(parallel, tasks, p.batch, [&](int, int64_t begin, int64_t end) { multiplication.matrices(begin, end); });
     return;
   }
   const int64_t parts = piecesOf(TASKS, int(panels));
@@ -95,7 +132,7 @@ inline void multiply(const float* a, const float* b, const float* bias, float* o
   const int64_t chunks = piecesOf(p.m, int(rows));
   parallel(int(chunks * panels), [&](int task) {
     const int64_t first = task / panels * rows;
-    matrix(0, first, int(std::min(rows, p.m - first)), task % panels * PANEL);
+    multiplication.part(0, first, int(std::min(rows, p.m - first)), task % panels * PANEL);
   });
 }
 

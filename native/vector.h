@@ -9,6 +9,10 @@
 #include <new>
 #include <utility>
 
+#ifdef __AVX512F__
+#include <immintrin.h>
+#endif
+
 namespace byo {
 
 #ifdef __AVX512F__
@@ -22,6 +26,20 @@ typedef float UnalignedVec __attribute__((vector_size(LANES * sizeof(float)), al
 
 inline Vec load(const float* at) { return *reinterpret_cast<const UnalignedVec*>(at); }
 inline void store(float* at, Vec value) { *reinterpret_cast<UnalignedVec*>(at) = value; }
+
+#ifdef __AVX512F__
+inline __mmask16 firstLanes(int count) { return __mmask16((1u << count) - 1); }
+/** The first `count` lanes, of which there is at least one; the others are 0. */
+inline Vec loadFirst(const float* at, int count) { return Vec(_mm512_maskz_loadu_ps(firstLanes(count), at)); }
+inline void storeFirst(float* at, Vec value, int count) { _mm512_mask_storeu_ps(at, firstLanes(count), __m512(value)); }
+#else
+inline Vec loadFirst(const float* at, int count) {
+  Vec value{};
+  std::memcpy(&value, at, count * sizeof(float));
+  return value;
+}
+inline void storeFirst(float* at, Vec value, int count) { std::memcpy(at, &value, count * sizeof(float)); }
+#endif
 
 /** Pieces of `step` that n things fill, the last perhaps in part; and n with that filled up. */
 template <typename Int>
@@ -83,9 +101,7 @@ inline void transpose(Vec rows[LANES]) {
 inline void loadColumns(const float* at, size_t step, int rows, int columns, Vec block[LANES]) {
   for (int r = 0; r < LANES; r++) {
     block[r] = Vec{};
-    if (r >= rows) continue;
-    if (columns == LANES) block[r] = load(at + r * step);
-    else std::memcpy(&block[r], at + r * step, columns * sizeof(float));
+    if (r < rows) block[r] = columns == LANES ? load(at + r * step) : loadFirst(at + r * step, columns);
   }
   transpose(block);
 }

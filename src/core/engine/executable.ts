@@ -99,10 +99,11 @@ class OrtExecutable implements Executable {
     const { ort } = this;
     const constants = device === 'cpu' ? constantsOf(program, options.constants) : undefined;
     const optimized = constants !== undefined;
+    const threads = options.threads ?? physicalCores();
     const native = device === 'cpu' && options.native !== false ? nativeOperators().path : undefined;
-    const { model, reads } = lower(program, device, { constants, optimized, native: native !== undefined });
+    const { model, reads } = lower(program, device, { constants, optimized, native: native !== undefined, threads });
     try {
-      this.session = this.createSession(encodeModel(model), options, { optimized, native });
+      this.session = this.createSession(encodeModel(model), threads, options, { optimized, native });
       this.runOptions = this.own('ReleaseRunOptions', ort.create('CreateRunOptions'));
       const [ARENA_ALLOCATOR, MEMORY_DEFAULT] = [1, 0];
       this.cpuMemory = this.own('ReleaseMemoryInfo', ort.create('CreateCpuMemoryInfo', ARENA_ALLOCATOR, MEMORY_DEFAULT));
@@ -116,7 +117,7 @@ class OrtExecutable implements Executable {
   }
 
   private createSession(
-    model: Uint8Array, { threads, strictDevice, profile }: CompileOptions, { optimized, native }: HowLowered,
+    model: Uint8Array, threads: number, { strictDevice, profile }: CompileOptions, { optimized, native }: HowLowered,
   ): Pointer {
     const { ort, device } = this;
     const options = ort.create('CreateSessionOptions');
@@ -125,7 +126,7 @@ class OrtExecutable implements Executable {
       const [OPTIMIZATION_DISABLED, OPTIMIZATION_ALL] = [0, 99];
       ort.call('SetSessionGraphOptimizationLevel', options, optimized ? OPTIMIZATION_ALL : OPTIMIZATION_DISABLED);
       ort.call('DisableMemPattern', options); // the planner takes 40 % more memory and is no faster
-      ort.call('SetIntraOpNumThreads', options, threads ?? physicalCores());
+      ort.call('SetIntraOpNumThreads', options, threads);
       ort.call('AddSessionConfigEntry', options, 'session.force_spinning_stop', '1'); // idle sessions leave the cores alone
       if (native) ort.call('RegisterCustomOpsLibrary_V2', options, native);
       if (strictDevice) ort.call('AddSessionConfigEntry', options, 'session.disable_cpu_ep_fallback', '1');

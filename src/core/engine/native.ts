@@ -13,7 +13,7 @@ import { loadLibrary } from './library.js';
 export const NATIVE_VARIABLE = 'BYO_NATIVE';
 
 /** Of the operators that this program was written for; `native/operators.cpp` has the same. */
-const VERSION = 1;
+const VERSION = 2;
 
 /** What `make native` builds: in the package, of which this module is a part wherever it was compiled to. */
 function builtPath(): string {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { workloads } from '../../../bench/workloads/index.js';
-import type { NdArray } from '../../../src/core/array.js';
-import { compile } from '../../../src/core/engine/index.js';
+import { float32, type NdArray } from '../../../src/core/array.js';
+import { compile, type CompileOptions } from '../../../src/core/engine/index.js';
 import { nativeOperators } from '../../../src/core/engine/native.js';
 import { lower } from '../../../src/core/engine/onnx/lower.js';
 import * as g from '../../../src/core/graph/index.js';
@@ -17,13 +17,18 @@ const onNative = describe.skipIf(!path);
 
 type Build = (...inputs: g.Tensor[]) => g.Tensor | g.Tensor[];
 
-/** byo's own operators that a function's graph is written with. */
+/** byo's own operators that a function's graph is written with, those of steps in alphabetical order. */
 function operatorsOf(build: Build, arrays: readonly NdArray[]): string[] {
   const program = g.trace(() => {
     const inputs = arrays.map(({ shape, dtype }, i) => g.input(`x${i}`, shape, dtype as g.GraphDtype));
     return { name: 'test', inputs, state: [], outputs: new Map([build(...inputs)].flat().map((y, i) => [`y${i}`, y])) };
   });
-  return lower(program, 'cpu', { native: true }).model.nodes.filter(({ domain }) => domain === 'byo').map(({ type }) => type);
+  const nodes = lower(program, 'cpu', { native: true }).model.nodes.filter(({ domain }) => domain === 'byo');
+  return nodes.flatMap(({ type, name }) => {
+    if (type !== 'Steps') return [type];
+    const counts = [...name.matchAll(/(\d+) ([A-Z][a-z]+)/g)]; // named `steps 2 Product, 1 Expression Steps 7`
+    return counts.flatMap(([, count, operation]) => Array<string>(Number(count)).fill(operation!)).sort();
+  });
 }
 
 /** Largest relative difference of any result with byo's own operators from the same without. */
@@ -129,14 +134,17 @@ onNative('products of matrices', () => {
     for (const ta of [false, true]) for (const tb of [false, true]) for (const shared of [false, true]) {
       const [rows, inner] = ta ? [k, m] : [m, k];
       const right = [...(shared ? [] : stack), ...(tb ? [n, k] : [k, n])];
-      const arrays = [gaussian('a', [...stack, rows, inner]), gaussian('b', right), gaussian('bias', [n])];
-      const build = (a: g.Tensor, b: g.Tensor, bias: g.Tensor) => {
-        const y = g.matmul(a, b, { ta, tb });
-        const [negated, again, last] = [-1, 3, 4].map((factor) => g.matmul(g.mul(a, factor), b, { ta, tb }));
-        const each = g.concat(Array.from({ length: stack.reduce((all, i) => all * i, 1) }, (_, i) => g.exp(bias.mul(0.1 * i))));
-        return [y, negated!.add(bias), g.relu(again!.add(bias)), last!.add(each.reshape([...stack, 1, n]))];
+      const lefts = ['a', 'a2', 'a3', 'a4', 'a5'].map((name) => gaussian(name, [...stack, rows, inner]));
+      const ofEach = gaussian('each', [...stack, 1, n]);
+      const gate = gaussian('gate', [...stack, m, n]);
+      const arrays = [gaussian('b', right), gaussian('bias', [n]), ofEach, gate, ...lefts];
+      const build = (b: g.Tensor, bias: g.Tensor, each: g.Tensor, open: g.Tensor, ...as: g.Tensor[]) => {
+        const [y, biased, rectified, eachBiased, gated] = as.map((a) => g.matmul(a, b, { ta, tb }));
+        return [y!, biased!.add(bias), g.relu(rectified!.add(bias)), eachBiased!.add(each), gated!.mul(g.step(open))];
       };
-      expect(operatorsOf(build as Build, arrays)).toEqual(['Product', 'Product', 'Product', 'Product']);
+      // The rows of a stack that has one right factor are those of one matrix: a bias for each of the stack is not theirs.
+      const operators = operatorsOf(build as Build, arrays).filter((name) => !(shared && !ta && name === 'Expression'));
+      expect(operators).toEqual(Array(5).fill('Product'));
       expect(await difference(build as Build, arrays), `transposed ${ta} ${tb}, shared ${shared}`).toBeLessThan(2e-6);
     }
   });
@@ -198,14 +206,136 @@ onNative('expressions against the runtime', () => {
       const shared = x.mul(2).add(1);
       return [shared, shared.mul(3).sub(x), g.exp(shared)];
     };
-    expect(operatorsOf(build as Build, [per(50)])).toEqual(['Expression', 'Expression']);
+    expect(operatorsOf(build as Build, [per(50)])).toEqual(['Expression', 'Expression', 'Expression']);
     expect(await difference(build as Build, [per(50)])).toBeLessThan(1e-6);
   });
 
-  test('nothing but constants is no expression', async () => {
+  test('constants are written down once, not computed with', async () => {
     const build = () => g.expand(g.constant(2), [4]).sum();
-    expect(operatorsOf(build, [])).toEqual([]);
+    expect(operatorsOf(build, [])).toEqual(['Arrangement', 'Expression']);
     expect(numbersOf((await evaluate(build, []))[0]!)).toEqual([8]);
+  });
+});
+
+onNative('functions', () => {
+  /** Values near 0, of every size, and where something ends; and a denormal one. */
+  const points = [
+    ...Array.from({ length: 4001 }, (_, i) => (i - 2000) / 160), ...Array.from({ length: 400 }, (_, i) => (i - 200) / 1e4),
+    ...Array.from({ length: 600 }, (_, i) => 0.3 * (i - 300)), 1e-30, 1e-40, 1e30, -1e-30, -1e30, Infinity, -Infinity, NaN,
+  ];
+  const x = float32([points.length], points);
+  const sigmoid = (v: number) => 1 / (1 + Math.exp(-v));
+  /** By its series, and by its continued fraction where that is short. */
+  const erf = (v: number): number => {
+    if (!(Math.abs(v) >= 2.5)) {
+      let [sum, term] = [v, v];
+      for (let n = 1; n < 80; n++) sum += (term *= (-v * v) / n) / (2 * n + 1);
+      return (2 / Math.sqrt(Math.PI)) * sum;
+    }
+    let fraction = 0;
+    for (let n = 80; n > 0; n--) fraction = n / 2 / (Math.abs(v) + fraction);
+    return Math.sign(v) * (1 - Math.exp(-v * v) / Math.sqrt(Math.PI) / (Math.abs(v) + fraction));
+  };
+  const half = Math.SQRT1_2;
+  // The errors are in units in the last place; of products with what cancels there are more, which their own size bounds.
+  test.each<[string, (t: g.Tensor) => g.Tensor, (v: number) => number, number, number?]>([
+    ['exp', g.exp, Math.exp, 1.1], ['log', g.log, Math.log, 1],
+    ['tanh', g.tanh, Math.tanh, 1.5], ['sigmoid', g.sigmoid, sigmoid, 2.5, 1e-37], ['silu', g.silu, (v) => v * sigmoid(v), 3, 1e-35],
+    ['softplus', g.softplus, (v) => Math.max(v, 0) + Math.log1p(Math.exp(-Math.abs(v))), 3], ['erf', g.erf, erf, 1.5],
+    ['gelu', g.gelu, (v) => 0.5 * v * (1 + erf(v * half)), 2.5, 2e-7],
+    ['sin', g.sin, Math.sin, 1], ['cos', g.cos, Math.cos, 1], ['sign', g.sign, Math.sign, 0], ['floor', g.floor, Math.floor, 0],
+  ])('%s', async (_, build, expected, ulps, absolute = 0) => {
+    // Beside another use of the result, so that it is a step.
+    const graph = (t: g.Tensor) => [build(t), build(t).mul(2)];
+    expect(operatorsOf(graph as Build, [x])).toEqual(['Expression', 'Expression']);
+    const [values, twice] = (await evaluate(graph as Build, [x])).map(({ data }) => data as Float32Array);
+    expect(twice).toEqual(values!.map((value) => 2 * value));
+    (x.data as Float32Array).forEach((v, i) => {
+      const [actual, wanted] = [values![i]!, expected(v)];
+      if (!Number.isFinite(Math.fround(wanted))) return expect(actual, `at ${v}`).toBe(Math.fround(wanted));
+      const ulp = 2 ** Math.max(-149, Math.floor(Math.log2(Math.abs(wanted))) - 23);
+      expect(Math.abs(actual - wanted), `at ${v}: ${actual} for ${wanted}`).toBeLessThanOrEqual(ulps * ulp + absolute);
+    });
+  });
+});
+
+onNative('steps', () => {
+  const nodesOf = (program: g.Program) =>
+    lower(program, 'cpu', { native: true, threads: 2 }).model.nodes.map(({ type }) => type);
+
+  /** A primitive's use whose result another use follows, so that neither has a node of its own. */
+  for (const primitive of sampledPrimitives) {
+    test(`${primitive} as a step`, async () => {
+      for (let draw = 0; draw < 6; draw++) {
+        const { arrays, build } = sampleOf(primitive, draw);
+        const steps = (...inputs: g.Tensor[]) => {
+          const result = build(...inputs);
+          if (result.dtype !== 'float32') return [result];
+          const following = result.mul(2).reshape([result.size]);
+          return [result, following, g.concat([following, following]), g.abs(result).sum()];
+        };
+        expect(await difference(steps, arrays), `draw ${draw}`).toBeLessThan(2e-6);
+      }
+    });
+  }
+
+  const sized = (name: string, sizes: Readonly<Record<string, number | undefined>>) => {
+    const workload = workloads.find((one) => one.name === name)!;
+    const all = { ...workload.defaults, ...workload.tiny, ...sizes } as Readonly<Record<string, number>>;
+    return { program: workload.program(all), inputs: workload.inputs(all, (purpose) => stream(3, purpose)) };
+  };
+
+  test('small networks are one node', () => {
+    expect(nodesOf(sized('w5', {}).program)).toEqual(['Steps']);
+    expect(nodesOf(sized('w6', {}).program)).toEqual(['Steps']);
+  });
+
+  // As large as it takes for tasks to share the work; extents that they divide unevenly.
+  test.each([
+    ['w5', { batch: 66, width: 72 }], ['w6', { batch: 10, width: 24, points: 7, inner: 2, bootstrap: 2 }], ['docking', {}],
+  ])('three updates of %s are the same on any number of threads, and almost the same without', async (name, sizes) => {
+    const { program, inputs } = sized(name, sizes);
+    const trained = async (options: CompileOptions) => {
+      const executable = compile(program, options);
+      executable.setState(initialState(program, 5));
+      for (let i = 0; i < 3; i++) await executable.run(inputs);
+      const state = executable.getState();
+      executable.dispose();
+      return state;
+    };
+    const one = await trained({ threads: 1 });
+    for (const threads of [2, 3, 7]) expect(await trained({ threads }), `${threads} threads`).toEqual(one);
+    const plain = await trained({ threads: 1, native: false });
+    for (const [slot, { data }] of plain) {
+      expect(relativeError(one.get(slot)!.data as Float32Array, data as Float32Array), slot).toBeLessThan(2e-4);
+    }
+  });
+
+  test('shares memory between steps without mixing them up, however they branch', async () => {
+    for (let draw = 0; draw < 20; draw++) {
+      const build = (...inputs: g.Tensor[]) => {
+        const random = stream(draw, 'steps');
+        const made: g.Tensor[] = [inputs[0]!];
+        const any = () => made[random.int(made.length)]!;
+        for (let i = 0; i < 40; i++) {
+          const kind = random.int(6);
+          if (kind === 0) made.push(g.matmul(g.matmul(any(), inputs[1]!), inputs[1]!, { tb: true }).mul(0.01));
+          else if (kind === 1) made.push(any().sub(any().mean([1, 2], true)));
+          else if (kind === 2) made.push(any().sub(any().mean(0, true)).mul(0.5));
+          else if (kind === 3) made.push(g.transpose(g.transpose(any(), [1, 0, 2]).mul(0.7), [1, 0, 2]));
+          else if (kind === 4) made.push(g.tanh(any()).add(any().sum(2, true).mul(0.01)));
+          else made.push(any().mul(any()).mul(0.1).sub(any()));
+        }
+        return [made.at(-1)!, made.at(-7)!, made.at(-1)!.square().sum()];
+      };
+      const arrays = [gaussian(`x ${draw}`, [12, 40, 30]), gaussian(`w ${draw}`, [12, 30, 50])];
+      const [one, ...more] = await Promise.all([1, 2, 5].map((threads) => evaluate(build, arrays, { threads })));
+      for (const other of more) expect(other, `draw ${draw}`).toEqual(one);
+      const plain = await evaluate(build, arrays, { native: false });
+      for (const [i, { data }] of plain.entries()) {
+        expect(relativeError(one![i]!.data as Float32Array, data as Float32Array), `draw ${draw}, ${i}`).toBeLessThan(1e-5);
+      }
+    }
   });
 });
 

@@ -33,6 +33,9 @@ const largest = (values: readonly number[]): number => Math.max(...values.map(Ma
 const difference = (a: readonly number[], b: readonly number[]): number =>
   largest(a.map((value, i) => value - b[i]!)) / largest(b);
 
+// Native operators' convolutions lose a digit to Winograd's transforms, and how they round changes which one.
+const native = process.env.BYO_NATIVE !== 'off';
+
 describe('the U-Net', () => {
   const x = toArray(golden.x);
 
@@ -50,7 +53,7 @@ describe('the U-Net', () => {
     expect(Object.fromEntries(shapes)).toEqual(golden.parameters);
     expect(difference(numbersOf(outputs.output!), golden.output.data)).toBeLessThan(2e-6);
     for (const [name, expected] of Object.entries(golden.grads)) {
-      expect(difference(numbersOf(outputs[name]!), expected.data), name).toBeLessThan(5e-6);
+      expect(difference(numbersOf(outputs[name]!), expected.data), name).toBeLessThan(native ? 8e-6 : 5e-6);
     }
   });
 
@@ -74,7 +77,7 @@ describe('the U-Net', () => {
     };
     const [first, second, third] = words as [number[], number[], number[]];
     const told = await run(words);
-    expect(difference(await run([third, first, second]), told)).toBeLessThan(1e-6);
+    expect(difference(await run([third, first, second]), told)).toBeLessThan(native ? 2e-6 : 1e-6);
     expect(difference(await run([third, first, first]), told)).toBeGreaterThan(1e-3);
   });
 });

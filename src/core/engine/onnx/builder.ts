@@ -9,6 +9,8 @@ export interface Lowering {
   readonly optimized?: boolean;
   /** byo's own operators are there. */
   readonly native?: boolean;
+  /** Threads that they share their work out to; 1 where left out. Results do not depend on it. */
+  readonly threads?: number;
 }
 
 /** float32 numbers as the integers that have their bits, as attributes of byo's own operators hold them. */

@@ -72,7 +72,7 @@ export function biasedConvs(
       if (!isNative(b, attrsOf(conv), extents(conv.inputs[1]!)) && byWinograd(conv, b)) continue;
       found.set(sum, {
         inside: [conv], inputs: [...conv.inputs, bias!], named: conv,
-        emit: (inputs) => emitConv(conv, inputs, b),
+        as: (inputs) => emitConv(conv, inputs, b),
       });
     }
   }

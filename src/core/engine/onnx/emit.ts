@@ -3,7 +3,6 @@ import { constantValue, scalarValue, type Tensor } from '../../graph/index.js';
 import { emitConv, emitConvFilterGrad, emitConvInputGrad } from './conv.js';
 import { floatBits, type OnnxBuilder } from './builder.js';
 import { ONNX_TYPE } from './proto.js';
-import { emitProduct } from './product.js';
 import { emitRidgeFeaturesGrad, emitRidgeTargetsGrad, emitRidgeWeights } from './ridge.js';
 
 /** Writes one primitive's node or nodes; `ins` are the values of its inputs. Returns the value of its result. */
@@ -69,8 +68,7 @@ export const emitters: Readonly<Record<string, Emitter>> = {
   pad: emitPad,
   concat: (t, ins, b) => b.op('Concat', ins, { axis: attr<number>(t, 'axis') }),
 
-  matmul: (t, [x, y], b) => emitProduct(t, [x!, y!], b) ??
-    b.matmul(x!, y!, attr(t, 'ta'), attr(t, 'tb'), [t.inputs[0]!.rank, t.inputs[1]!.rank]),
+  matmul: (t, [x, y], b) => b.matmul(x!, y!, attr(t, 'ta'), attr(t, 'tb'), [t.inputs[0]!.rank, t.inputs[1]!.rank]),
   ridgeWeights: emitRidgeWeights,
   ridgeFeaturesGrad: emitRidgeFeaturesGrad,
   ridgeTargetsGrad: emitRidgeTargetsGrad,

@@ -2,8 +2,9 @@ import type { NdArray } from '../../array.js';
 import { describeSite, inputName, liveNodes, valueInputs, writtenTensors, type Program, type Tensor } from '../../graph/index.js';
 import { OnnxBuilder, type Lowering, type Provider } from './builder.js';
 import { emitters } from './emit.js';
-import { fusions } from './fuse.js';
+import { fusions, type Fusion } from './fuse.js';
 import type { OnnxModel, OnnxValue } from './proto.js';
+import { elementsOf, emitSteps, isSmall, stepOf, type Unit } from './steps.js';
 
 export interface Lowered {
   readonly model: OnnxModel;
@@ -35,23 +36,7 @@ export function lower(program: Program, provider: Provider, { constants, ...how 
     const constant = constants?.get(name);
     values.set(tensor, constant ? b.array(constant) : valueName.state(name));
   }
-
-  const nodesInOrder = liveNodes(program);
-  const fused = fusions(nodesInOrder, new Set(writtenTensors(program)), b);
-  const inside = new Set([...fused.values()].flatMap((fusion) => fusion.inside));
-  for (const tensor of nodesInOrder) {
-    if (values.has(tensor) || inside.has(tensor)) continue;
-    const fusion = fused.get(tensor);
-    if (fusion) {
-      b.for(label(fusion.named));
-      values.set(tensor, fusion.emit(fusion.inputs.map((t) => values.get(t)!), b));
-      continue;
-    }
-    const emit = emitters[tensor.op];
-    if (!emit) throw new Error(`no ONNX lowering for ${tensor.op}`);
-    b.for(label(tensor));
-    values.set(tensor, emit(tensor, valueInputs(tensor).map((t) => values.get(t)!), b));
-  }
+  writeNodes(program, values, b);
 
   const outputs: OnnxValue[] = [];
   const publish = (name: string, tensor: Tensor) => {
@@ -69,6 +54,68 @@ export function lower(program: Program, provider: Provider, { constants, ...how 
   const kept = new Set(nodes.flatMap((node) => node.outputs));
   const between = b.values.filter(({ name }) => kept.has(name));
   return { model: { name: program.name, nodes, initializers: b.initializers, inputs, outputs, values: between }, reads };
+}
+
+/** Writes what a program computes; `values`, which has those of its inputs and state, gets those of all that it leaves behind. */
+function writeNodes(program: Program, values: Map<Tensor, string>, b: OnnxBuilder): void {
+  const nodes = liveNodes(program).filter((tensor) => !values.has(tensor));
+  const written = writtenTensors(program);
+  const fused = fusions(nodes, new Set(written), b);
+  const inside = new Set([...fused.values()].flatMap((fusion) => fusion.inside));
+  const inputsOf = (tensor: Tensor) => fused.get(tensor)?.inputs ?? valueInputs(tensor);
+  // Constants and other shapes of values are written where they are needed first.
+  const computed = nodes.filter((tensor) => !inside.has(tensor) && inputsOf(tensor).length > 0 && elementsOf(tensor) === tensor);
+  const readers = new Map<Tensor, Tensor[]>();
+  for (const tensor of computed) {
+    for (const read of inputsOf(tensor).map(elementsOf)) {
+      const known = readers.get(read);
+      if (known) known.push(tensor);
+      else readers.set(read, [tensor]);
+    }
+  }
+  const left = new Set(written.map(elementsOf));
+
+  /** Steps of which nothing but steps has needed a result yet. */
+  const waiting = new Map<Tensor, Unit>();
+  const valueOf = (tensor: Tensor): string => {
+    if (waiting.has(tensor)) writeWaiting();
+    if (!values.has(tensor)) write(tensor);
+    return values.get(tensor)!;
+  };
+  const writeWaiting = () => {
+    const units = [...waiting.values()];
+    waiting.clear();
+    const within = new Set(units.map(({ result }) => result));
+    const isRead = (tensor: Tensor) => left.has(tensor) || readers.get(tensor)!.some((reader) => !within.has(reader));
+    if (units.length === 1) write(units[0]!.result);
+    else writeSteps(units, isRead, 'steps');
+  };
+  const writeSteps = (units: readonly Unit[], isRead: (tensor: Tensor) => boolean, name: string) => {
+    for (const [tensor, value] of emitSteps(units, valueOf, isRead, name, b)) values.set(tensor, value);
+  };
+  const write = (tensor: Tensor) => {
+    const fusion = fused.get(tensor);
+    const name = label(fusion?.named ?? tensor);
+    const inputs = inputsOf(tensor);
+    if (typeof fusion?.as === 'object') return writeSteps([{ result: tensor, inputs, step: fusion.as }], () => true, name);
+    const emit = fusion?.as ?? emitters[tensor.op]?.bind(undefined, tensor);
+    if (!emit) throw new Error(`no ONNX lowering for ${tensor.op}`);
+    const names = inputs.map(valueOf);
+    values.set(tensor, emit(names, b.for(name)));
+  };
+  for (const tensor of computed) {
+    const unit = unitOf(tensor, fused.get(tensor), b);
+    if (unit && isSmall(unit)) waiting.set(tensor, unit);
+    else write(tensor);
+  }
+  for (const tensor of written) valueOf(tensor);
+}
+
+/** A node as a step, alone or with those that are written with it; undefined for what is none. */
+function unitOf(result: Tensor, fusion: Fusion | undefined, b: OnnxBuilder): Unit | undefined {
+  if (!b.how.native) return undefined;
+  if (!fusion) return stepOf(result);
+  return typeof fusion.as === 'object' ? { result, inputs: fusion.inputs, step: fusion.as } : undefined;
 }
 
 /**
