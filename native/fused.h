@@ -11,7 +11,7 @@
 
 namespace byo::fused {
 
-/** The program's operations; `src/core/engine/onnx/fuse.ts` has the same numbers. */
+/** The program's operations; `src/core/engine/onnx/expression.ts` has the same numbers. */
 enum Operation {
   ADD, SUB, MUL, DIV, MAXIMUM, MINIMUM, NEG, RECIP, SQRT, ABS, RELU, STEP, GREATER, NOT_LESS, EQUAL, WHERE,
   EXP, LOG, TANH, SIGMOID, SILU, SOFTPLUS, ERF, GELU, SIN, COS, SIGN, FLOOR,
@@ -54,7 +54,7 @@ struct Program {
 
 // Every element is independent of the others, also where a result takes the place of an operand.
 #define BYO_EACH(expression) \
-  _Pragma("GCC ivdep") for (int i = 0; i < count; i++) out[i] = (expression); \
+  BYO_INDEPENDENT for (int i = 0; i < count; i++) out[i] = (expression); \
   return
 
 inline void compute(int operation, const float* a, const float* b, const float* c, float* out, int count) {
@@ -135,9 +135,8 @@ class Evaluator {
       registers_[i] = const_cast<float*>(sources_[i]) + start;
       return;
     }
-    if (period == program_.size && isThere(i, inner == 1 ? start % mid * PIECE + count : start % inner + count <= inner ? start / inner : -1)) {
-      return;
-    }
+    const int64_t content = inner == 1 ? start % mid * PIECE + count : start % inner + count <= inner ? start / inner : -1;
+    if (period == program_.size && isThere(i, content)) return;
     for (int done = 0; done < count;) {
       const int64_t at = start + done, row = at / inner;
       const float* from = sources_[i] + at / period * mid + row % mid;
@@ -255,7 +254,7 @@ inline void sumRows(const Program& program, const std::vector<const float*>& ope
 
 /** Sums into out [batch, mid]. */
 inline void sum(const Program& program, const std::vector<const float*>& operands, float* out, const Parallel& parallel) {
-  const auto [batch, outer, mid, inner] = std::tuple(program.batch, program.outer, program.mid, program.inner);
+  const int64_t batch = program.batch, outer = program.outer, mid = program.mid, inner = program.inner;
   if (batch > 1) {
     inTasks(parallel, tasksFor(program, batch), batch, [&](int, int64_t begin, int64_t end) {
       sumBatches(program, operands, out, begin, end);

@@ -38,7 +38,9 @@ struct Result {
 /** `last` lanes of the last vector of columns exist, all of them unless `Partial`. */
 template <int Rows, int Vecs, bool Partial>
 inline void multiplyBlock(int inner, Left a, Right b, Result c, int last) {
-  const auto read = [last](const float* at, int v) { return Partial && v == Vecs - 1 ? loadFirst(at + v * LANES, last) : load(at + v * LANES); };
+  const auto read = [last](const float* at, int v) {
+    return Partial && v == Vecs - 1 ? loadFirst(at + v * LANES, last) : load(at + v * LANES);
+  };
   // What is there already is added last: sums of sums round less than one long sum.
   Vec sums[Rows][Vecs] = {};
   for (int i = 0; i < inner; i++) {

@@ -41,7 +41,7 @@ struct Place {
   explicit Place(Numbers& numbers) : where(Where(numbers.next())), at(numbers.next()), block(numbers.next()) {}
 };
 
-/** The steps' operations; `src/core/engine/onnx/steps.ts` has them in the same order. */
+/** The steps' operations; `src/core/engine/onnx/unit.ts` has them in the same order. */
 using Operation = std::variant<product::Product, fused::Program, arrange::Arrangement>;
 
 inline Operation operationOf(Numbers& numbers) {

@@ -13,6 +13,13 @@
 #include <immintrin.h>
 #endif
 
+// Before a loop: no iteration reads what another one writes.
+#ifdef __clang__
+#define BYO_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define BYO_INDEPENDENT _Pragma("GCC ivdep")
+#endif
+
 namespace byo {
 
 #ifdef __AVX512F__

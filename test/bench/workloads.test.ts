@@ -28,17 +28,18 @@ function normOfChange(network: string, before: Readonly<Record<string, NdArray>>
 
 /**
  * Largest relative differences: float32 sums in another order, which batch normalisation amplifies. Adam makes full steps of
- * the rounding errors that are the gradient of a bias in front of one (W2).
+ * the rounding errors that are the gradient of a bias in front of one (W2); in W8 half a unit in the last place of the state decides
+ * whether the encoder changes by 5e-4 more.
  */
 const TOLERANCE: Readonly<Record<string, { readonly losses: number; readonly moved: number }>> = {
-  w1: { losses: 2e-4, moved: 1e-3 },
+  w1: { losses: 2e-5, moved: 1e-4 },
   w2: { losses: 1e-5, moved: 1e-2 },
   w3: { losses: 2e-6, moved: 2e-4 },
   w4: { losses: 2e-6, moved: 2e-4 },
   w5: { losses: 2e-6, moved: 2e-4 },
   w6: { losses: 2e-6, moved: 2e-4 },
-  w7: { losses: 1e-5, moved: 2e-5 },
-  w8: { losses: 2e-4, moved: 2e-4 },
+  w7: { losses: 1e-5, moved: 3e-5 },
+  w8: { losses: 1e-4, moved: 7e-4 },
   w9: { losses: 5e-6, moved: 2e-5 },
   docking: { losses: 2e-6, moved: 2e-4 },
   krrst: { losses: 2e-5, moved: 2e-4 },
@@ -58,7 +59,7 @@ describe.each(workloads.filter(({ step }) => !step).map((workload) => ({ name: w
   const expected = golden[name]!;
   const program = workload.program(expected.sizes);
 
-  test.each(['cpu', 'tensorflow'] as const)('three steps on device %s are those of the PyTorch peer', async (device) => {
+  test.each(['cpu', 'tensorflow'] as const)('the steps on device %s are those of the PyTorch peer', async (device) => {
     const [before, inputs] = [toArrays(expected.state), toArrays(expected.inputs)];
     const { outputs, states } = await runSteps(program, expected.losses.map(() => inputs), { state: before, device });
     const tolerance = (device === 'tensorflow' && TENSORFLOW_TOLERANCE[name]) || TOLERANCE[name]!;

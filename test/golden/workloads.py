@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Golden trajectories of the benchmark's workloads: three steps of each PyTorch peer at tiny sizes -> workloads.json.
+"""Golden trajectories of the benchmark's workloads: two or three steps of each PyTorch peer at tiny sizes -> workloads.json.
 
     python3 test/golden/workloads.py
 
@@ -23,6 +23,8 @@ from safetensors.torch import load_file, save_file
 
 PEERS = pathlib.Path(__file__).parents[2] / 'bench' / 'peers'
 STEPS = 3
+# Batch norm over few numbers: half a unit in the last place of the state decides about the third loss of these (3e-4, 6e-5, 1.5e-2).
+CHAOTIC = {'w1_byol_resnet18': 2, 'w7_simsiam': 2, 'w8_swav': 2}
 SIZES = {
     'w1_byol_resnet18': {'batch': 8, 'size': 16, 'width': 2, 'hidden': 8, 'projection': 4},
     'w2_byol_a': {'batch': 6, 'width': 3, 'mels': 16, 'frames': 16, 'dim': 12, 'hidden': 10, 'projection': 6},
@@ -89,7 +91,7 @@ def trajectory(peer, sizes):
         run(peer, sizes, '--steps=1', f'--dump={folder}')
         state, before = quantize(f'{folder}/state.safetensors', apart)
         inputs, _ = quantize(f'{folder}/inputs.safetensors')
-        printed = run(peer, sizes, f'--steps={STEPS}', f'--state={folder}/state.safetensors',
+        printed = run(peer, sizes, f'--steps={CHAOTIC.get(peer, STEPS)}', f'--state={folder}/state.safetensors',
                       f'--inputs={folder}/inputs.safetensors', f'--result={folder}/result.safetensors')
         after = load_file(f'{folder}/result.safetensors')
     return {'sizes': sizes, 'state': state, 'inputs': inputs, 'losses': printed['losses'],

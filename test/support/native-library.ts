@@ -17,7 +17,9 @@ export function nativeForTests(): string | undefined {
     console.error('there is no C++ compiler: tests of the native operators are left out');
     return undefined;
   }
-  const { status, stderr } = spawnSync('sh', [join(sources, 'build.sh'), library], { encoding: 'utf8' });
+  const { status, stderr } = spawnSync('sh', [join(sources, 'build.sh'), library], {
+    encoding: 'utf8', env: { ...process.env, CXXFLAGS: `${process.env.CXXFLAGS ?? ''} -Werror` },
+  });
   if (status !== 0) throw new Error(`native/build.sh failed:\n${stderr}`);
   return library;
 }

@@ -1,7 +1,7 @@
 import { sizeOf } from '../../array.js';
 import type { Tensor } from '../../graph/index.js';
 import { floatBits } from './builder.js';
-import type { Unit } from './steps.js';
+import type { Unit } from './unit.js';
 
 /** Elements along an axis, and from one to the next in an input and in the result. */
 interface Axis {

@@ -1,6 +1,6 @@
 import { scalarValue, valueInputs, type Tensor } from '../../graph/index.js';
 import { floatBits } from './builder.js';
-import type { Unit } from './steps.js';
+import { LANES, RESHAPED, type Unit } from './unit.js';
 
 /** Operations of the native operator Expression (`native/fused.h`) by primitive. */
 const OPERATIONS: Readonly<Record<string, number>> = {
@@ -10,12 +10,8 @@ const OPERATIONS: Readonly<Record<string, number>> = {
 };
 /** Made of several of them. */
 const COMPOSED: ReadonlySet<string> = new Set(['affine', 'clip']);
-/** Primitives that leave every element where it is in memory, and with those that repeat it. */
-export const RESHAPED: ReadonlySet<string> = new Set(['reshape', 'stopGradient', 'withGradient']);
+/** Primitives that leave every element where it is in memory, or repeat it. */
 export const SAME_ELEMENTS: ReadonlySet<string> = new Set([...RESHAPED, 'expand']);
-
-/** Floats of a vector, on most processors. */
-const LANES = 16;
 
 /** A shape as [batch, outer, mid, inner], whose first and third axis are some that are named. */
 interface Layout {

@@ -3,7 +3,7 @@ import type { OnnxBuilder } from './builder.js';
 import { biasedConvs } from './conv.js';
 import { expression, isElementwise, SAME_ELEMENTS, sumLayout } from './expression.js';
 import { products } from './product.js';
-import type { Step } from './steps.js';
+import type { Step } from './unit.js';
 
 /** Nodes that are written as one, in the place of the last of them. */
 export interface Fusion {
@@ -16,16 +16,24 @@ export interface Fusion {
   readonly as: Step | ((inputs: readonly string[], b: OnnxBuilder) => string);
 }
 
-/** What is written as one among nodes in their order, by the last node of each; values of `written` are needed outside. */
-export function fusions(nodes: readonly Tensor[], written: ReadonlySet<Tensor>, b: OnnxBuilder): Map<Tensor, Fusion> {
+/** The nodes that read each tensor, in their order. */
+export function readersOf(
+  nodes: readonly Tensor[], inputsOf: (node: Tensor) => readonly Tensor[],
+): Map<Tensor, Tensor[]> {
   const readers = new Map<Tensor, Tensor[]>();
   for (const node of nodes) {
-    for (const value of valueInputs(node)) {
+    for (const value of inputsOf(node)) {
       const known = readers.get(value);
       if (known) known.push(node);
       else readers.set(value, [node]);
     }
   }
+  return readers;
+}
+
+/** What is written as one among nodes in their order, by the last node of each; values of `written` are needed outside. */
+export function fusions(nodes: readonly Tensor[], written: ReadonlySet<Tensor>, b: OnnxBuilder): Map<Tensor, Fusion> {
+  const readers = readersOf(nodes, valueInputs);
   const found = new Map<Tensor, Fusion>();
   const taken = new Set<Tensor>();
   const add = (last: Tensor, fusion: Fusion) => {

@@ -2,9 +2,10 @@ import type { NdArray } from '../../array.js';
 import { describeSite, inputName, liveNodes, valueInputs, writtenTensors, type Program, type Tensor } from '../../graph/index.js';
 import { OnnxBuilder, type Lowering, type Provider } from './builder.js';
 import { emitters } from './emit.js';
-import { fusions, type Fusion } from './fuse.js';
+import { fusions, readersOf, type Fusion } from './fuse.js';
 import type { OnnxModel, OnnxValue } from './proto.js';
-import { elementsOf, emitSteps, isSmall, stepOf, type Unit } from './steps.js';
+import { emitSteps, isSmall, stepOf } from './steps.js';
+import { elementsOf, type Unit } from './unit.js';
 
 export interface Lowered {
   readonly model: OnnxModel;
@@ -65,27 +66,27 @@ function writeNodes(program: Program, values: Map<Tensor, string>, b: OnnxBuilde
   const inputsOf = (tensor: Tensor) => fused.get(tensor)?.inputs ?? valueInputs(tensor);
   // Constants and other shapes of values are written where they are needed first.
   const computed = nodes.filter((tensor) => !inside.has(tensor) && inputsOf(tensor).length > 0 && elementsOf(tensor) === tensor);
-  const readers = new Map<Tensor, Tensor[]>();
-  for (const tensor of computed) {
-    for (const read of inputsOf(tensor).map(elementsOf)) {
-      const known = readers.get(read);
-      if (known) known.push(tensor);
-      else readers.set(read, [tensor]);
-    }
-  }
+  const readers = readersOf(computed, (tensor) => inputsOf(tensor).map(elementsOf));
   const left = new Set(written.map(elementsOf));
 
   /** Steps of which nothing but steps has needed a result yet. */
   const waiting = new Map<Tensor, Unit>();
   const valueOf = (tensor: Tensor): string => {
-    if (waiting.has(tensor)) writeWaiting();
     if (!values.has(tensor)) write(tensor);
     return values.get(tensor)!;
   };
-  const writeWaiting = () => {
-    const units = [...waiting.values()];
-    waiting.clear();
-    const within = new Set(units.map(({ result }) => result));
+  /** Writes those that wait and that some tensors are made of: with others they would tie together what is computed apart. */
+  const writeWaiting = (needed: readonly Tensor[]) => {
+    const within = new Set<Tensor>();
+    const pending = needed.map(elementsOf);
+    for (let tensor = pending.pop(); tensor; tensor = pending.pop()) {
+      if (!waiting.has(tensor) || within.has(tensor)) continue;
+      within.add(tensor);
+      pending.push(...waiting.get(tensor)!.inputs.map(elementsOf));
+    }
+    if (within.size === 0) return;
+    const units = [...waiting.values()].filter(({ result }) => within.has(result));
+    for (const tensor of within) waiting.delete(tensor);
     const isRead = (tensor: Tensor) => left.has(tensor) || readers.get(tensor)!.some((reader) => !within.has(reader));
     if (units.length === 1) write(units[0]!.result);
     else writeSteps(units, isRead, 'steps');
@@ -94,6 +95,7 @@ function writeNodes(program: Program, values: Map<Tensor, string>, b: OnnxBuilde
     for (const [tensor, value] of emitSteps(units, valueOf, isRead, name, b)) values.set(tensor, value);
   };
   const write = (tensor: Tensor) => {
+    writeWaiting(inputsOf(tensor));
     const fusion = fused.get(tensor);
     const name = label(fusion?.named ?? tensor);
     const inputs = inputsOf(tensor);
@@ -108,6 +110,7 @@ function writeNodes(program: Program, values: Map<Tensor, string>, b: OnnxBuilde
     if (unit && isSmall(unit)) waiting.set(tensor, unit);
     else write(tensor);
   }
+  writeWaiting(written);
   for (const tensor of written) valueOf(tensor);
 }
 

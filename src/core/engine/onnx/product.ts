@@ -2,12 +2,10 @@ import { sizeOf } from '../../array.js';
 import type { Tensor } from '../../graph/index.js';
 import type { OnnxBuilder } from './builder.js';
 import type { Fusion } from './fuse.js';
-import type { Step, Unit } from './steps.js';
+import { LANES, type Step, type Unit } from './unit.js';
 
 /** Extents of a product below which vectors of columns, or blocks of rows, would be filled up with zeros. */
 const [MIN_COLUMNS, MIN_ROWS] = [8, 4];
-/** Floats of a vector, on most processors. */
-const LANES = 16;
 
 interface Extents {
   readonly batch: number;

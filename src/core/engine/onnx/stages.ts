@@ -1,5 +1,5 @@
 import type { Tensor } from '../../graph/index.js';
-import { elementsOf, type Unit } from './steps.js';
+import { elementsOf, type Unit } from './unit.js';
 
 /** Steps of which every task computes blocks of its own (`native/steps.h`); where there is one task, it has all the threads. */
 export interface Stage {

@@ -1,38 +1,15 @@
 import type { Tensor } from '../../graph/index.js';
 import { arrangement } from './arrange.js';
 import type { OnnxBuilder } from './builder.js';
-import { expression, isElementwise, RESHAPED, SAME_ELEMENTS, sumLayout } from './expression.js';
-import { INPUT, memoryFor, OUTPUT, stagesOf } from './stages.js';
+import { expression, isElementwise, SAME_ELEMENTS, sumLayout } from './expression.js';
 import { product } from './product.js';
+import { INPUT, memoryFor, OUTPUT, stagesOf } from './stages.js';
+import { elementsOf, OPERATIONS, type Unit } from './unit.js';
 
 /**
  * Parts of the graph that byo's own operators compute step by step (`native/steps.h`), so that the runtime does not come between
  * them: it takes 1 to 3 microseconds for each node, longer than much of what small networks compute.
  */
-
-/** The steps' operations, in the order of `native/steps.h`. */
-const OPERATIONS = ['Product', 'Expression', 'Arrangement'] as const;
-
-/** What a step computes, which is float32. */
-export interface Step {
-  readonly operation: (typeof OPERATIONS)[number];
-  /** Those of the operation. */
-  readonly numbers: readonly number[];
-  /** Vectors of floats that it computes, about. */
-  readonly work: number;
-  /**
-   * Whether it can be computed in so many equal blocks of its result, as they follow one another in memory, and which inputs are
-   * then needed only in the same block. Undefined where it cannot.
-   */
-  blocks?(count: number): readonly boolean[] | undefined;
-}
-
-/** A node of the graph, or several that are written as one, as a step. */
-export interface Unit {
-  readonly result: Tensor;
-  readonly inputs: readonly Tensor[];
-  readonly step: Step;
-}
 
 /** Elements of the largest tensor of a step that waits for others; with larger ones the runtime's share is small. */
 const SMALL = 1 << 17;
@@ -45,9 +22,6 @@ export function stepOf(t: Tensor): Unit | undefined {
   if (sumLayout(t) || (isElementwise(t) && !SAME_ELEMENTS.has(t.op))) return expression(t);
   return product(t) ?? arrangement(t);
 }
-
-/** The tensor whose elements a tensor has in their order, perhaps in another shape. */
-export const elementsOf = (t: Tensor): Tensor => (RESHAPED.has(t.op) ? elementsOf(t.inputs[0]!) : t);
 
 /**
  * Writes steps as one node of a name. `valueOf` is for what they take from outside, `isResult` tells what is read there. Returns
