@@ -28,8 +28,8 @@ function normOfChange(network: string, before: Readonly<Record<string, NdArray>>
 
 /**
  * Largest relative differences: float32 sums in another order, which batch normalisation amplifies. Adam makes full steps of
- * the rounding errors that are the gradient of a bias in front of one (W2); in W8 half a unit in the last place of the state decides
- * whether the encoder changes by 5e-4 more.
+ * the rounding errors that are the gradient of a bias in front of one (W2); in W8 half a unit in the last place of the state
+ * decides whether the encoder changes by 5e-4 more.
  */
 const TOLERANCE: Readonly<Record<string, { readonly losses: number; readonly moved: number }>> = {
   w1: { losses: 2e-5, moved: 1e-4 },
