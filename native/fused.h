@@ -91,10 +91,11 @@ inline void compute(int operation, const float* a, const float* b, const float* 
 }
 #undef BYO_EACH
 
-/** Runs a program piece by piece, on one thread. */
+/** Runs a program piece by piece, on one thread, which has one of them at a time. */
 class Evaluator {
  public:
-  Evaluator(const Program& program, const std::vector<const float*>& operands, Buffer& memory) : program_(program), sources_(operands) {
+  Evaluator(const Program& program, const std::vector<const float*>& operands)
+      : program_(program), sources_(operands), registers_(scratch().registers), filled_(scratch().filled) {
     for (const auto& operand : program.operands) {
       if (operand.inner == 1 && operand.mid > 1 && operand.mid <= PIECE) piece_ = std::max<int>(operand.mid, piece_ - piece_ % operand.mid);
     }
@@ -102,7 +103,7 @@ class Evaluator {
     const int longest = int(std::min<int64_t>(PIECE, program.size));
     registers_.resize(count);
     filled_.assign(operands.size(), -1);
-    float* own = memory.floats(count * PIECE);
+    float* own = scratch().input.floats(count * PIECE);
     for (size_t i = 0; i < count; i++) registers_[i] = own + i * PIECE;
     for (size_t i = 0; i < operands.size(); i++) if (isOne(program.operands[i])) std::fill_n(registers_[i], longest, *operands[i]);
     for (size_t i = 0; i < program.constants.size(); i++) std::fill_n(registers_[operands.size() + i], longest, program.constants[i]);
@@ -157,8 +158,8 @@ class Evaluator {
 
   const Program& program_;
   const std::vector<const float*>& sources_;
-  std::vector<float*> registers_;
-  std::vector<int64_t> filled_;
+  std::vector<float*>& registers_;
+  std::vector<int64_t>& filled_;
   int piece_ = PIECE;
 };
 
@@ -185,7 +186,7 @@ inline int tasksFor(const Program& program, int64_t count) {
 
 /** Elements begin … end - 1 into out, on this thread. */
 inline void evaluatePart(const Program& program, const std::vector<const float*>& operands, float* out, int64_t begin, int64_t end) {
-  Evaluator evaluator(program, operands, scratch().input);
+  Evaluator evaluator(program, operands);
   for (int64_t at = begin; at < end;) {
     const int count = int(std::min<int64_t>(evaluator.piece(), end - at));
     evaluator.run(at, count, out + at);
@@ -206,12 +207,13 @@ inline void addUp(Evaluator& evaluator, const Program& program, int64_t begin, i
   for (int64_t at = begin; at < end;) {
     const int count = int(std::min<int64_t>(evaluator.piece(), end - at));
     const float* values = evaluator.run(at, count);
-    for (int done = 0; done < count;) {
-      const int64_t place = at + done, row = place / inner % mid;
-      const int some = int(std::min<int64_t>(inner == 1 ? mid - row : inner - place % inner, count - done));
+    int64_t row = at / inner % mid, within = at % inner;
+    for (int done = 0; done < count; within = 0) {
+      const int some = int(std::min<int64_t>(inner == 1 ? mid - row : inner - within, count - done));
       if (inner == 1) for (int i = 0; i < some; i++) sums[row + i] += values[done + i];
       else sums[row] += total(values + done, some);
-      done += some;
+      done += some, row += inner == 1 ? some : 1;
+      if (row == mid) row = 0;
     }
     at += count;
   }
@@ -220,8 +222,8 @@ inline void addUp(Evaluator& evaluator, const Program& program, int64_t begin, i
 /** Sums of [outer, mid, inner] into out [batch, mid], for batches begin … end - 1, on this thread. */
 inline void sumBatches(const Program& program, const std::vector<const float*>& operands, float* out, int64_t begin, int64_t end) {
   const int64_t mid = program.mid, summed = program.outer * mid * program.inner;
-  Evaluator evaluator(program, operands, scratch().input);
-  std::vector<double> sums(mid);
+  Evaluator evaluator(program, operands);
+  auto& sums = scratch().sums;
   for (int64_t i = begin; i < end; i++) {
     sums.assign(mid, 0);
     addUp(evaluator, program, i * summed, (i + 1) * summed, sums.data());
@@ -232,7 +234,7 @@ inline void sumBatches(const Program& program, const std::vector<const float*>& 
 /** Sums over the last axis of [outer, mid, inner], and the first, for rows begin … end - 1 of `mid`, on this thread. */
 inline void sumRows(const Program& program, const std::vector<const float*>& operands, float* out, int64_t begin, int64_t end) {
   const auto [outer, mid, inner] = std::tuple(program.outer, program.mid, program.inner);
-  Evaluator evaluator(program, operands, scratch().input);
+  Evaluator evaluator(program, operands);
   if (outer == 1 && inner <= PIECE) {
     const int64_t rows = PIECE / inner;
     for (int64_t row = begin; row < end; row += rows) {
@@ -264,7 +266,7 @@ inline void sum(const Program& program, const std::vector<const float*>& operand
     const int tasks = tasksFor(program, std::min(outer, std::max<int64_t>(1, MOST_SUMS / mid)));
     std::vector<std::vector<double>> sums(tasks, std::vector<double>(mid));
     inTasks(parallel, tasks, outer, [&](int task, int64_t begin, int64_t end) {
-      Evaluator evaluator(program, operands, scratch().input);
+      Evaluator evaluator(program, operands);
       addUp(evaluator, program, begin * mid, end * mid, sums[task].data());
     });
     for (int64_t i = 0; i < mid; i++) {
@@ -277,7 +279,7 @@ inline void sum(const Program& program, const std::vector<const float*>& operand
     const int tasks = tasksFor(program, piecesOf(count, PIECE));
     std::vector<double> sums(tasks);
     inTasks(parallel, tasks, count, [&](int task, int64_t begin, int64_t end) {
-      Evaluator evaluator(program, operands, scratch().input);
+      Evaluator evaluator(program, operands);
       for (int64_t at = begin; at < end; at += PIECE) {
         const int some = int(std::min<int64_t>(PIECE, end - at));
         sums[task] += total(evaluator.run(at, some), some);

@@ -110,8 +110,10 @@ struct Memory {
     }
   }
 
-  std::vector<const float*> at(const std::vector<Place>& places) const {
-    std::vector<const float*> all(places.size());
+  /** Valid until the thread's next call. */
+  const std::vector<const float*>& at(const std::vector<Place>& places) const {
+    static thread_local std::vector<const float*> all;
+    all.resize(places.size());
     for (size_t i = 0; i < all.size(); i++) all[i] = at(places[i]);
     return all;
   }
@@ -119,7 +121,7 @@ struct Memory {
 
 /** A whole step, on all threads. */
 inline void run(const Step& step, const Memory& memory, const Parallel& parallel) {
-  const auto operands = memory.at(step.operands);
+  const auto& operands = memory.at(step.operands);
   float* result = memory.at(step.result);
   if (const auto* product = std::get_if<product::Product>(&step.operation)) {
     product::multiply(*product, operands, result, parallel);
@@ -133,7 +135,7 @@ inline void run(const Step& step, const Memory& memory, const Parallel& parallel
 
 /** Blocks begin … end - 1 of a step's result, on this thread. */
 inline void runBlocks(const Step& step, const Memory& memory, int64_t blocks, int64_t begin, int64_t end) {
-  const auto operands = memory.at(step.operands);
+  const auto& operands = memory.at(step.operands);
   float* result = memory.at(step.result);
   if (const auto* p = std::get_if<product::Product>(&step.operation)) {
     const product::Multiplication multiplication(*p, operands, result);

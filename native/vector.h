@@ -8,6 +8,7 @@
 #include <memory>
 #include <new>
 #include <utility>
+#include <vector>
 
 #ifdef __AVX512F__
 #include <immintrin.h>
@@ -116,6 +117,9 @@ inline void loadColumns(const float* at, size_t step, int rows, int columns, Vec
 /** What a thread computes with: kept from one operator to the next, none of which runs within another. */
 struct Scratch {
   Buffer staged, input, output, filters, panel;
+  std::vector<float*> registers;
+  std::vector<int64_t> filled;
+  std::vector<double> sums;
 };
 inline Scratch& scratch() {
   static thread_local Scratch own;

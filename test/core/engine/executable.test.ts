@@ -30,6 +30,19 @@ function compiled(
 const stateOf = (values: Record<string, NdArray>) => new Map(Object.entries(values));
 const vector = (...values: number[]): NdArray => float32([values.length], values);
 
+test('runs that are too short for another thread leave the event loop its turns all the same', async () => {
+  const executable = compiled({ inputs: { x: [4] } }, ({ x }) => ({ outputs: { y: x!.mul(2) } }));
+  let [turns, runs] = [0, 0];
+  const timer = setInterval(() => turns++, 1);
+  for (const start = performance.now(); turns < 5 && performance.now() - start < 10_000; runs++) {
+    expect(numbersOf((await executable.run({ x: vector(runs, 1, 2, 3) })).y!)[0]).toBe(2 * runs);
+  }
+  clearInterval(timer);
+  executable.dispose();
+  expect(turns).toBe(5);
+  expect(runs).toBeGreaterThan(10 * turns);
+});
+
 describe.each(['cpu', 'tensorflow'] as const)('state from step to step on device %s', (device) => {
   const compiledHere: typeof compiled = (shapes, build) => compiled(shapes, build, { device });
 
