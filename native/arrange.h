@@ -3,9 +3,9 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <cstring>
 #include <vector>
 
+#include "parallel.h"
 #include "vector.h"
 
 namespace byo::arrange {
@@ -46,10 +46,15 @@ inline void copy(const Axis* axis, size_t axes, const float* in, float* out) {
     return;
   }
   const auto [extent, from, to] = *axis;
-  if (axes > 1) {
+  if (axes == 2 && axis[1].extent == LANES && axis[1].from == 1 && axis[1].to == 1) {
+    for (int64_t i = 0; i < extent; i++) store(out + i * to, load(in + i * from));
+  } else if (axes > 1) {
     for (int64_t i = 0; i < extent; i++) copy(axis + 1, axes - 1, in + i * from, out + i * to);
   } else if (to == 1 && from == 1) {
-    std::memcpy(out, in, extent * sizeof(float));
+    // Rows are often as short as a vector, for which a call would take longer than the copy.
+    int64_t i = 0;
+    for (; i + LANES <= extent; i += LANES) store(out + i, load(in + i));
+    if (i < extent) storeFirst(out + i, loadFirst(in + i, int(extent - i)), int(extent - i));
   } else if (to == 1 && from == 0) {
     std::fill_n(out, extent, *in);
   } else {
@@ -57,11 +62,27 @@ inline void copy(const Axis* axis, size_t axes, const float* in, float* out) {
   }
 }
 
-inline void run(const Arrangement& arrangement, const std::vector<const float*>& inputs, float* out) {
+/** Floats below which another thread costs more than it saves. */
+constexpr int64_t TASK_FLOATS = 1 << 14;
+
+inline void run(const Arrangement& arrangement, const std::vector<const float*>& inputs, float* out, const Parallel& parallel) {
   if (arrangement.padded) std::fill_n(out, arrangement.size, arrangement.padding);
   for (size_t i = 0; i < inputs.size(); i++) {
-    const Part& part = arrangement.parts[i];
-    copy(part.axes.data(), part.axes.size(), inputs[i] + part.from, out + part.to);
+    const auto& [from, to, axes] = arrangement.parts[i];
+    const float* in = inputs[i] + from;
+    float* place = out + to;
+    if (axes.empty()) {
+      *place = *in;
+      continue;
+    }
+    int64_t floats = 1;
+    for (const Axis& axis : axes) floats *= axis.extent;
+    const int tasks = int(std::max<int64_t>(1, std::min({MOST_TASKS, axes[0].extent, floats / TASK_FLOATS})));
+    inTasks(parallel, tasks, axes[0].extent, [&axes = axes, in, place](int, int64_t begin, int64_t end) {
+      std::vector<Axis> some = axes;
+      some[0].extent = end - begin;
+      copy(some.data(), some.size(), in + begin * some[0].from, place + begin * some[0].to);
+    });
   }
 }
 

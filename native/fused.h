@@ -261,6 +261,21 @@ inline void sum(const Program& program, const std::vector<const float*>& operand
     inTasks(parallel, tasksFor(program, batch), batch, [&](int, int64_t begin, int64_t end) {
       sumBatches(program, operands, out, begin, end);
     });
+  } else if (inner == 1 && mid >= outer * PIECE) {
+    // Few long rows are added up: pieces of all of them side by side.
+    const int64_t pieces = piecesOf(mid, PIECE);
+    inTasks(parallel, tasksFor(program, pieces), pieces, [&](int, int64_t begin, int64_t end) {
+      Evaluator evaluator(program, operands);
+      for (int64_t at = begin * PIECE; at < std::min(mid, end * PIECE); at += PIECE) {
+        const int count = int(std::min<int64_t>(PIECE, mid - at));
+        double sums[PIECE] = {};
+        for (int64_t row = 0; row < outer; row++) {
+          const float* values = evaluator.run(row * mid + at, count);
+          for (int i = 0; i < count; i++) sums[i] += values[i];
+        }
+        std::copy_n(sums, count, out + at);
+      }
+    });
   } else if (inner == 1) {
     // Rows are added up: blocks of rows side by side, then their sums, which are fewer the longer the rows.
     const int tasks = tasksFor(program, std::min(outer, std::max<int64_t>(1, MOST_SUMS / mid)));

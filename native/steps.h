@@ -129,7 +129,7 @@ inline void run(const Step& step, const Memory& memory, const Parallel& parallel
     if (program->sums) fused::sum(*program, operands, result, parallel);
     else fused::evaluate(*program, operands, result, parallel);
   } else {
-    arrange::run(std::get<arrange::Arrangement>(step.operation), operands, result);
+    arrange::run(std::get<arrange::Arrangement>(step.operation), operands, result, parallel);
   }
 }
 

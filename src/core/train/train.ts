@@ -124,8 +124,11 @@ export async function train(job: Job, options: TrainOptions): Promise<TrainResul
 
 /** Steps of a run whose next data are prepared after them, not meanwhile. */
 const STEPS_ALONE = 2;
-/** The end of a run is seen so soon after a preparation only where that kept the JavaScript thread busy. */
-const SEEN_LATE_MS = 1;
+/**
+ * The end of a run is seen so soon after a preparation only where that kept the JavaScript thread busy; and so soon before its
+ * end only where both took turns on that thread, as runs of less than a millisecond do.
+ */
+const [SEEN_LATE_MS, SEEN_TOGETHER_MS] = [1, 0.05];
 
 /**
  * Tells how long steps wait for data. The end of a run is seen on the JavaScript thread, which preparing data may keep busy
@@ -143,7 +146,7 @@ export function dataTimer() {
       fastest = Math.min(fastest, ran);
       // What is prepared after a step on purpose would have been prepared while it ran.
       if (alone) return Math.max(0, prepared - 2 * ran);
-      const blocked = ran >= prepared && ran - prepared < SEEN_LATE_MS;
+      const blocked = ran - prepared < SEEN_LATE_MS && prepared - ran < SEEN_TOGETHER_MS;
       return Math.max(0, prepared - (blocked ? fastest : ran));
     },
   };

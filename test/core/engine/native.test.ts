@@ -187,6 +187,7 @@ onNative('expressions against the runtime', () => {
     'the sum of all': { arrays: [per(300, 250)], build: (x) => x!.mul(x!).sum() },
     'the sum of all of little': { arrays: [per(3)], build: (x) => x!.mul(x!).sum() },
     'sums of rows': { arrays: [per(3000, 64)], build: (x) => x!.mul(x!).sum(0) },
+    'sums of few long rows': { arrays: [per(3, 5000)], build: (x) => x!.mul(x!).sum(0) },
     'sums of columns': { arrays: [per(3000, 64)], build: (x) => x!.mul(x!).sum(-1, true) },
     'sums of long columns': { arrays: [per(30, 6400)], build: (x) => x!.mul(x!).sum(1) },
     'sums over all but the channels': { arrays: [per(9, 6, 40, 20), per(9, 6, 40, 20)], build: (x, y) => x!.mul(y!).sum([0, 2, 3]) },

@@ -106,6 +106,7 @@ describe('train', () => {
     expect(timer.waited({ ran: 30.2, prepared: 30, alone: false })).toBe(20);
     expect(timer.waited({ ran: 30, prepared: 5, alone: false })).toBe(0);
     expect(timer.waited({ ran: 9, prepared: 9, alone: false })).toBe(0);
+    expect(timer.waited({ ran: 23.98, prepared: 24, alone: false })).toBe(15); // one after the other, on one thread
   });
 
   test('saves when asked, but never after the last step', async () => {
