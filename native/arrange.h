@@ -15,7 +15,7 @@ struct Axis {
   int64_t extent, from, to;
 };
 
-/** Elements of one input: where the first lies and where it goes, and the axes, the last of which is the innermost. */
+/** Elements of one input: where the first lies and where it goes, and at least one axis, the last of which is the innermost. */
 struct Part {
   int64_t from, to;
   std::vector<Axis> axes;
@@ -40,17 +40,9 @@ struct Arrangement {
   }
 };
 
-inline void copy(const Axis* axis, size_t axes, const float* in, float* out) {
-  if (axes == 0) {
-    *out = *in;
-    return;
-  }
-  const auto [extent, from, to] = *axis;
-  if (axes == 2 && axis[1].extent == LANES && axis[1].from == 1 && axis[1].to == 1) {
-    for (int64_t i = 0; i < extent; i++) store(out + i * to, load(in + i * from));
-  } else if (axes > 1) {
-    for (int64_t i = 0; i < extent; i++) copy(axis + 1, axes - 1, in + i * from, out + i * to);
-  } else if (to == 1 && from == 1) {
+inline void copyRow(const Axis& axis, const float* in, float* out) {
+  const auto [extent, from, to] = axis;
+  if (to == 1 && from == 1) {
     // Rows are often as short as a vector, for which a call would take longer than the copy.
     int64_t i = 0;
     for (; i + LANES <= extent; i += LANES) store(out + i, load(in + i));
@@ -59,6 +51,16 @@ inline void copy(const Axis* axis, size_t axes, const float* in, float* out) {
     std::fill_n(out, extent, *in);
   } else {
     for (int64_t i = 0; i < extent; i++) out[i * to] = in[i * from];
+  }
+}
+
+/** Elements along one axis or more, the last of them in rows. */
+inline void copy(const Axis* axis, size_t axes, const float* in, float* out) {
+  if (axes == 1) return copyRow(*axis, in, out);
+  const auto [extent, from, to] = *axis;
+  for (int64_t i = 0; i < extent; i++) {
+    if (axes == 2) copyRow(axis[1], in + i * from, out + i * to);
+    else copy(axis + 1, axes - 1, in + i * from, out + i * to);
   }
 }
 
@@ -71,14 +73,9 @@ inline void run(const Arrangement& arrangement, const std::vector<const float*>&
     const auto& [from, to, axes] = arrangement.parts[i];
     const float* in = inputs[i] + from;
     float* place = out + to;
-    if (axes.empty()) {
-      *place = *in;
-      continue;
-    }
     int64_t floats = 1;
     for (const Axis& axis : axes) floats *= axis.extent;
-    const int tasks = int(std::max<int64_t>(1, std::min({MOST_TASKS, axes[0].extent, floats / TASK_FLOATS})));
-    inTasks(parallel, tasks, axes[0].extent, [&axes = axes, in, place](int, int64_t begin, int64_t end) {
+    inTasks(parallel, tasksFor(axes[0].extent, floats, TASK_FLOATS), axes[0].extent, [&axes = axes, in, place](int, int64_t begin, int64_t end) {
       std::vector<Axis> some = axes;
       some[0].extent = end - begin;
       copy(some.data(), some.size(), in + begin * some[0].from, place + begin * some[0].to);

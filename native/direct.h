@@ -57,7 +57,7 @@ inline void unstage(const float* m, int pixels, int channels, float* y) {
       for (int c = 0; c < some; c++) {
         float* to = y + size_t(channel + c) * pixels + pixel;
         if (count == LANES) store(to, block[c]);
-        else std::memcpy(to, &block[c], count * sizeof(float));
+        else storeFirst(to, block[c], count);
       }
     }
   }

@@ -180,8 +180,7 @@ constexpr int64_t MOST_SUMS = 1 << 20;
 
 /** Tasks for `count` things; a function of the program alone, so that sums have one order whatever the number of threads. */
 inline int tasksFor(const Program& program, int64_t count) {
-  const int64_t steps = program.size * int64_t(program.steps.size() + 1);
-  return int(std::max<int64_t>(1, std::min({MOST_TASKS, count, steps / TASK_STEPS})));
+  return byo::tasksFor(count, program.size * int64_t(program.steps.size() + 1), TASK_STEPS);
 }
 
 /** Elements begin … end - 1 into out, on this thread. */

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 
@@ -16,5 +17,13 @@ inline void inTasks(const Parallel& parallel, int tasks, int64_t count, const Ta
 
 /** Tasks of an operator at most. */
 constexpr int64_t MOST_TASKS = 64;
+
+/**
+ * Tasks for `count` things of some work together, each of `least` work or more; whatever the number of threads, so that sums have one
+ * order.
+ */
+inline int tasksFor(int64_t count, int64_t work, int64_t least) {
+  return int(std::max<int64_t>(1, std::min({MOST_TASKS, count, work / least})));
+}
 
 }  // namespace byo

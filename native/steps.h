@@ -112,7 +112,7 @@ struct Memory {
 
   /** Valid until the thread's next call. */
   const std::vector<const float*>& at(const std::vector<Place>& places) const {
-    static thread_local std::vector<const float*> all;
+    auto& all = scratch().operands;
     all.resize(places.size());
     for (size_t i = 0; i < all.size(); i++) all[i] = at(places[i]);
     return all;

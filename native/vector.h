@@ -120,6 +120,7 @@ struct Scratch {
   std::vector<float*> registers;
   std::vector<int64_t> filled;
   std::vector<double> sums;
+  std::vector<const float*> operands;
 };
 inline Scratch& scratch() {
   static thread_local Scratch own;

@@ -28,8 +28,7 @@ function normOfChange(network: string, before: Readonly<Record<string, NdArray>>
 
 /**
  * Largest relative differences: float32 sums in another order, which batch normalisation amplifies. Adam makes full steps of
- * the rounding errors that are the gradient of a bias in front of one (W2); in W8 half a unit in the last place of the state
- * decides whether the encoder changes by 5e-4 more.
+ * the rounding errors that are the gradient of a bias in front of one (W2).
  */
 const TOLERANCE: Readonly<Record<string, { readonly losses: number; readonly moved: number }>> = {
   w1: { losses: 2e-5, moved: 1e-4 },
@@ -38,8 +37,8 @@ const TOLERANCE: Readonly<Record<string, { readonly losses: number; readonly mov
   w4: { losses: 2e-6, moved: 2e-4 },
   w5: { losses: 2e-6, moved: 2e-4 },
   w6: { losses: 2e-6, moved: 2e-4 },
-  w7: { losses: 1e-5, moved: 3e-5 },
-  w8: { losses: 1e-4, moved: 7e-4 },
+  w7: { losses: 1e-5, moved: 2e-5 },
+  w8: { losses: 1e-4, moved: 2e-4 },
   w9: { losses: 5e-6, moved: 2e-5 },
   docking: { losses: 2e-6, moved: 2e-4 },
   krrst: { losses: 2e-5, moved: 2e-4 },
@@ -47,6 +46,12 @@ const TOLERANCE: Readonly<Record<string, { readonly losses: number; readonly mov
 
 /** Where device tensorflow, whose sums have yet another order, needs other bounds. */
 const TENSORFLOW_TOLERANCE: typeof TOLERANCE = { w7: { losses: 2e-5, moved: 1e-4 } };
+
+/**
+ * The same of native operators, whose roundings are another processor's: in W8 half a unit in the last place of the state decides
+ * whether the encoder changes by 5e-4 more.
+ */
+const NATIVE_TOLERANCE: typeof TOLERANCE = process.env.BYO_NATIVE === 'off' ? {} : { w8: { losses: 1e-4, moved: 7e-4 } };
 
 const relativeDifference = (actual: number, expected: number): number => Math.abs(actual / expected - 1);
 
@@ -62,7 +67,7 @@ describe.each(workloads.filter(({ step }) => !step).map((workload) => ({ name: w
   test.each(['cpu', 'tensorflow'] as const)('the steps on device %s are those of the PyTorch peer', async (device) => {
     const [before, inputs] = [toArrays(expected.state), toArrays(expected.inputs)];
     const { outputs, states } = await runSteps(program, expected.losses.map(() => inputs), { state: before, device });
-    const tolerance = (device === 'tensorflow' && TENSORFLOW_TOLERANCE[name]) || TOLERANCE[name]!;
+    const tolerance = (device === 'tensorflow' ? TENSORFLOW_TOLERANCE : NATIVE_TOLERANCE)[name] ?? TOLERANCE[name]!;
     outputs.forEach(({ loss }, step) => {
       expect(relativeDifference(numbersOf(loss!)[0]!, expected.losses[step]!), `loss of step ${step}`).toBeLessThan(tolerance.losses);
     });

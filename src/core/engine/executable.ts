@@ -34,7 +34,7 @@ export interface Executable {
   readonly device: Processor;
   /**
    * Runs once: feeds `inputs` by name, advances the state, returns the outputs (arrays reused by the next run). The JavaScript
-   * thread is free meanwhile, unless runs take less than a millisecond; then it is every 20.
+   * thread is free meanwhile; where runs take less than a millisecond it is during one every 20 milliseconds.
    */
   run(inputs: Readonly<Record<string, NdArray>>): Promise<Record<string, NdArray>>;
   /** The same on the JavaScript thread, for solvers that have nothing else to do meanwhile. */

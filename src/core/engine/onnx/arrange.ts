@@ -55,7 +55,7 @@ const PARTS: Readonly<Record<string, (t: Tensor) => Part[]>> = {
   },
 };
 
-/** A part with as few axes as can be: none of one element, and those that follow one another in both tensors are one. */
+/** A part with as few axes as can be, but one: none of one element, and those that follow one another in both tensors are one. */
 function part(extents: readonly number[], from: (axis: number) => number, to: readonly number[]): Part {
   const axes: Axis[] = [];
   for (const [i, extent] of extents.entries()) {
@@ -65,7 +65,8 @@ function part(extents: readonly number[], from: (axis: number) => number, to: re
       axes[axes.length - 1] = { ...axis, extent: before.extent * extent };
     } else axes.push(axis);
   }
-  return { from: 0, to: 0, axes };
+  const element = { extent: 1, from: 0, to: 0 };
+  return { from: 0, to: 0, axes: axes.length > 0 ? axes : [element] };
 }
 
 /** A primitive that puts elements elsewhere, as a step of byo's own operators; undefined for others. */

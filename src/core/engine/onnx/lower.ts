@@ -95,10 +95,10 @@ function writeNodes(program: Program, values: Map<Tensor, string>, b: OnnxBuilde
     for (const [tensor, value] of emitSteps(units, valueOf, isRead, name, b)) values.set(tensor, value);
   };
   const write = (tensor: Tensor) => {
-    writeWaiting(inputsOf(tensor));
+    const inputs = inputsOf(tensor);
+    writeWaiting(inputs);
     const fusion = fused.get(tensor);
     const name = label(fusion?.named ?? tensor);
-    const inputs = inputsOf(tensor);
     if (typeof fusion?.as === 'object') return writeSteps([{ result: tensor, inputs, step: fusion.as }], () => true, name);
     const emit = fusion?.as ?? emitters[tensor.op]?.bind(undefined, tensor);
     if (!emit) throw new Error(`no ONNX lowering for ${tensor.op}`);
@@ -106,8 +106,8 @@ function writeNodes(program: Program, values: Map<Tensor, string>, b: OnnxBuilde
     values.set(tensor, emit(names, b.for(name)));
   };
   for (const tensor of computed) {
-    const unit = unitOf(tensor, fused.get(tensor), b);
-    if (unit && isSmall(unit)) waiting.set(tensor, unit);
+    const unit = isSmall(tensor, inputsOf(tensor)) ? unitOf(tensor, fused.get(tensor), b) : undefined;
+    if (unit) waiting.set(tensor, unit);
     else write(tensor);
   }
   writeWaiting(written);

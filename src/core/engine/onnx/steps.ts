@@ -14,8 +14,9 @@ import { elementsOf, OPERATIONS, type Unit } from './unit.js';
 /** Elements of the largest tensor of a step that waits for others; with larger ones the runtime's share is small. */
 const SMALL = 1 << 17;
 
-/** Whether a unit is too small for a node of its own. */
-export const isSmall = ({ result, inputs }: Unit): boolean => [result, ...inputs].every(({ size }) => size <= SMALL);
+/** Whether what makes one tensor of others is too small for a node of its own. */
+export const isSmall = (result: Tensor, inputs: readonly Tensor[]): boolean =>
+  [result, ...inputs].every(({ size }) => size <= SMALL);
 
 /** A single primitive as a step, if it can be one. */
 export function stepOf(t: Tensor): Unit | undefined {
